@@ -1,0 +1,74 @@
+# Everything needs Python 3.11 or later, gcc and a package index. `make help` lists the targets.
+#   PYTHON=python3.12   the interpreter of a new virtual environment
+#   VENV=.venv-3.12     where that environment is
+#   ARGS="--workers 2"  more for `make run`
+#   PYTEST_ARGS="-x"    more for pytest
+#   BENCH_ARGS=...      more for `make bench`
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check
+SET_UP := $(PY) setup.py --quiet
+# A variant's package comes before the one in the source tree, in pytest and in what it starts.
+variant_env = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/$(1):$(CURDIR)
+PYTEST_VARIANT := $(PY) -m pytest -p pygw
+SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
+
+.PHONY: help run test test-release test-debug test-asan lint bench build clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: build  ## build pygw and serve the quickstart on http://127.0.0.1:8080
+	exec $(VENV)/bin/pygw run $(ARGS)
+
+build: $(VENV)/ready  ## compile the core in place, what changed only
+	PYGW_BUILD=release $(SET_UP) build_ext --inplace
+
+test: test-release test-debug  ## run the whole suite: release build, then debug build
+
+test-release: build $(VENV)/with-test  ## run the suite on the release build
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-debug: $(VENV)/with-test  ## run the suite with BUG_ON and the malloc arena on
+	PYGW_BUILD=debug $(SET_UP) build
+	$(call variant_env,debug) $(PYTEST_VARIANT) $(PYTEST_ARGS)
+
+test-asan: $(VENV)/with-test  ## run the suite under AddressSanitizer and UBSan
+	PYGW_BUILD=asan $(SET_UP) build
+	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) $(PYTEST_ARGS)
+
+lint: $(VENV)/with-lint  ## check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint pygw/_core
+	$(VENV)/bin/mypy
+
+bench: build $(VENV)/with-bench  ## measure against nginx, haproxy and a raw relay
+	$(PY) -m benchmarks.macro $(BENCH_ARGS)
+
+clean:  ## remove what was built, but not the virtual environments
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find pygw tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find pygw -name '*.so' -delete
+
+# The environment: build tools, then pygw itself from this tree. Extensions are left to `build`.
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "pygw needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"] \
+		["requires"], sep="\n")' > $(VENV)/build-requires.txt
+	$(PIP) install --requirement $(VENV)/build-requires.txt
+	PYGW_BUILD=none $(PIP) install --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/with-%: $(VENV)/ready
+	PYGW_BUILD=none $(PIP) install --no-build-isolation --editable '.[$*]'
+	touch $@

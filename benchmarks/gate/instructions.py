@@ -1,0 +1,48 @@
+"""User instructions per request, counted by valgrind's callgrind.
+
+Runs the drive in a directory and reads the files that callgrind writes at each mark. The count is
+of user space only and does not depend on the speed or load of the machine. Read next: syscalls.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.gate.drive import MARK, Cost, ToolError, costs, drive
+
+# libc exports the function under its name, and knows it under a second one.
+_TRIGGERS = (MARK, f"__{MARK}")
+
+
+def dump_read(path: Path) -> tuple[str, int]:
+    """Return the trigger of a callgrind file and the instructions counted since the one before."""
+    trigger, total = "", -1
+    with path.open(errors="replace") as lines:
+        for line in lines:
+            if line.startswith("desc: Trigger:"):
+                trigger = line.removeprefix("desc: Trigger:").strip()
+            elif line.startswith("totals:"):
+                total = int(line.split()[1])
+    if total < 0:
+        raise ToolError(f"{path.name} holds no total: callgrind did not finish it")
+    return trigger, total
+
+
+def intervals_read(directory: Path) -> list[int]:
+    """Return the instructions between the marks, in order; the first mark ends the warm-up."""
+    parts = sorted(directory.glob("callgrind.out.*"), key=lambda path: int(path.suffix[1:]))
+    wanted = {f"--dump-before={name}" for name in _TRIGGERS}
+    totals = [total for trigger, total in map(dump_read, parts) if trigger in wanted]
+    return totals[1:]
+
+
+def instructions_count(directory: Path, subject: Sequence[str] | None = None) -> dict[str, Cost]:
+    """Return the user instructions per request by scenario; ToolError when it cannot be done.
+
+    `directory` must be empty; callgrind's files stay there for callgrind_annotate.
+    """
+    tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/callgrind.out"]
+    tool += [f"--dump-before={name}" for name in _TRIGGERS]
+    drive(tool, directory, subject)
+    return costs(intervals_read(directory))

@@ -1,0 +1,18 @@
+# Owns: bump memory given back all at once.
+# Thread and GIL: one worker's loop (or the thread that builds a plan); no GIL.
+# Never does: free a single allocation.
+# Read next: block.pxd.
+
+from pygw._core.types.memory cimport arena_t
+
+# Starts an arena on `memory` (may be NULL with size 0). Beyond max_bytes allocation is refused.
+cdef void arena_init(arena_t* a, char* memory, size_t size, size_t max_bytes) noexcept nogil
+# 16-byte aligned memory, not zeroed; NULL when refused or out of memory.
+cdef void* arena_alloc(arena_t* a, size_t size) noexcept nogil
+cdef void* arena_zalloc(arena_t* a, size_t size) noexcept nogil
+# Bytes without alignment: neighbours are contiguous (header lines rely on it to leave as one run).
+cdef char* arena_bytes(arena_t* a, size_t size) noexcept nogil
+# A copy of bytes; NULL when refused.
+cdef char* arena_copy(arena_t* a, const char* ptr, size_t size) noexcept nogil
+# Gives all memory back; `memory` of arena_init may be used again by another arena_init.
+cdef void arena_fini(arena_t* a) noexcept nogil

@@ -1,0 +1,83 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# Owns: bump memory given back all at once.
+# Thread and GIL: one worker's loop (or the thread that builds a plan); no GIL.
+# Never does: free a single allocation.
+# Read next: arena.pxd for the contract.
+
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport malloc, free
+from libc.string cimport memcpy, memset
+from pygw._core.check cimport BUG_ON, PYGW_DEBUG, unlikely
+from pygw._core.limits cimport ARENA_CHUNK
+from pygw._core.types.memory cimport arena_t, arena_chunk_t
+
+
+cdef void arena_init(arena_t* a, char* memory, size_t size, size_t max_bytes) noexcept nogil:
+    a.at = memory
+    a.end = memory + size
+    a.chunks = NULL
+    a.bytes = 0
+    a.max_bytes = max_bytes
+
+
+# A chunk that holds at least `size` bytes becomes the current one.
+cdef char* arena_grow(arena_t* a, size_t size) noexcept nogil:
+    cdef size_t wanted = size if PYGW_DEBUG or size > ARENA_CHUNK else ARENA_CHUNK
+    cdef arena_chunk_t* chunk = <arena_chunk_t*>malloc(sizeof(arena_chunk_t) + wanted)
+    if chunk == NULL:
+        return NULL
+    chunk.next = a.chunks
+    chunk.size = wanted
+    a.chunks = chunk
+    if PYGW_DEBUG:
+        return <char*>(chunk + 1)
+    a.at = <char*>(chunk + 1) + size
+    a.end = <char*>(chunk + 1) + wanted
+    return <char*>(chunk + 1)
+
+
+cdef char* arena_bytes(arena_t* a, size_t size) noexcept nogil:
+    cdef char* p = a.at
+    if unlikely(size > a.max_bytes - a.bytes):
+        return NULL
+    a.bytes += size
+    if PYGW_DEBUG or unlikely(<size_t>(a.end - p) < size):
+        return arena_grow(a, size)
+    a.at = p + size
+    return p
+
+
+cdef void* arena_alloc(arena_t* a, size_t size) noexcept nogil:
+    cdef size_t pad = (16 - (<uintptr_t>a.at & 15)) & 15
+    if not PYGW_DEBUG and <size_t>(a.end - a.at) >= size + pad:
+        a.at += pad
+    elif not PYGW_DEBUG:
+        a.end = a.at       # the rest of this chunk is given up: a fresh one is aligned
+    return arena_bytes(a, size)
+
+
+cdef void* arena_zalloc(arena_t* a, size_t size) noexcept nogil:
+    cdef void* p = arena_alloc(a, size)
+    if p != NULL:
+        memset(p, 0, size)
+    return p
+
+
+cdef char* arena_copy(arena_t* a, const char* ptr, size_t size) noexcept nogil:
+    cdef char* p = arena_bytes(a, size)
+    if p != NULL:
+        memcpy(p, ptr, size)      # COPY: the caller wants bytes that outlive their source
+    return p
+
+
+cdef void arena_fini(arena_t* a) noexcept nogil:
+    cdef arena_chunk_t* chunk = a.chunks
+    cdef arena_chunk_t* next_chunk
+    while chunk != NULL:
+        next_chunk = chunk.next
+        free(chunk)
+        chunk = next_chunk
+    a.chunks = NULL
+    a.at = NULL
+    a.end = NULL
+    a.bytes = 0

@@ -1,0 +1,10 @@
+# Owns: which target of an upstream the next attempt goes to.
+# Thread and GIL: one worker's loop; no GIL; no I/O.
+# Never does: open a connection.
+# Read next: pool.pxd.
+
+from pygw._core.types.upstream cimport upstream_t, target_t
+
+# Round robin; `tried` is the target of the attempt before (NULL: none), avoided if there is another.
+# NULL: the upstream has no target.
+cdef target_t* balance_pick(upstream_t* upstream, target_t* tried) noexcept nogil

@@ -1,0 +1,26 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# Owns: which target of an upstream the next attempt goes to.
+# Thread and GIL: one worker's loop; no GIL; no I/O.
+# Never does: open a connection.
+# Read next: balance.pxd for the contract.
+
+from libc.stdint cimport uint32_t
+from pygw._core.types.upstream cimport upstream_t, target_t
+
+
+cdef inline target_t* balance_next(upstream_t* upstream) noexcept nogil:
+    cdef uint32_t place = upstream.cursor[0]
+    if place >= upstream.target_count:
+        place = 0
+    upstream.cursor[0] = place + 1
+    return &upstream.targets[place]
+
+
+cdef target_t* balance_pick(upstream_t* upstream, target_t* tried) noexcept nogil:
+    cdef target_t* target
+    if upstream.target_count == 0:
+        return NULL
+    target = balance_next(upstream)
+    if target == tried and upstream.target_count > 1:
+        return balance_next(upstream)
+    return target

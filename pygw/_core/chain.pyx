@@ -1,0 +1,81 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# Owns: running a route's filters: order, verdicts, suspension.
+# Thread and GIL: one worker's loop; no GIL; no I/O.
+# Never does: know in which language a filter is written.
+# Read next: chain.pxd for the contract.
+
+from libc.stdint cimport uint8_t
+from pygw._core.check cimport BUG_ON
+from pygw._core.types.exchange cimport (
+    exchange_t, chain_t, filter_t, verdict_t, filter_head_fn, filter_body_fn,
+    PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE, PHASE_LOG, PHASES,
+    VERDICT_NEXT, VERDICT_WAIT)
+
+
+cdef inline filter_head_fn head_call(const filter_t* f, int phase) noexcept nogil:
+    if phase == PHASE_REQUEST:
+        return f.ops.request
+    if phase == PHASE_RESPONSE:
+        return f.ops.response
+    return f.ops.attempt
+
+
+cdef inline verdict_t chain_stopped(exchange_t* x, int phase, int place,
+                                    verdict_t verdict) noexcept nogil:
+    x.chain_at = <uint8_t>place
+    if verdict == VERDICT_WAIT:
+        BUG_ON(x.waiting[phase] != 0)
+        x.waiting[phase] = <uint8_t>(place + 1)
+    return verdict
+
+
+cdef verdict_t chain_head(exchange_t* x, int phase, int start) noexcept nogil:
+    cdef chain_t* chain = &x.route.chain
+    cdef filter_t* f
+    cdef verdict_t verdict
+    cdef int i
+    for i in range(start, chain.counts[phase]):
+        f = chain.by_phase[phase][i]
+        verdict = head_call(f, phase)(x, f)
+        if verdict != VERDICT_NEXT:
+            return chain_stopped(x, phase, i, verdict)
+    return VERDICT_NEXT
+
+
+cdef verdict_t chain_body(exchange_t* x, int phase, int start, slices_t* body,
+                          bint last) noexcept nogil:
+    cdef chain_t* chain = &x.route.chain
+    cdef filter_t* f
+    cdef filter_body_fn call
+    cdef verdict_t verdict
+    cdef int i
+    for i in range(start, chain.counts[phase]):
+        f = chain.by_phase[phase][i]
+        call = f.ops.request_body if phase == PHASE_REQUEST_BODY else f.ops.response_body
+        verdict = call(x, f, body, last)
+        if verdict != VERDICT_NEXT:
+            return chain_stopped(x, phase, i, verdict)
+    return VERDICT_NEXT
+
+
+cdef void chain_log(exchange_t* x) noexcept nogil:
+    cdef filter_t* f
+    cdef int i
+    if x.route == NULL:
+        return
+    for i in range(x.route.chain.counts[<int>PHASE_LOG]):
+        f = x.route.chain.by_phase[<int>PHASE_LOG][i]
+        f.ops.log(x, f)
+
+
+cdef void chain_cancel(exchange_t* x) noexcept nogil:
+    cdef filter_t* f
+    cdef int phase, place
+    for phase in range(PHASES):
+        place = x.waiting[phase]
+        if place == 0:
+            continue
+        x.waiting[phase] = 0
+        f = x.route.chain.by_phase[phase][place - 1]
+        if f.ops.cancel != NULL:
+            f.ops.cancel(x, f, phase)

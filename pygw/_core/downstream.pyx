@@ -1,0 +1,584 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, nonecheck=False
+# Owns: a client's connection: HTTP/1 as the exchange's downstream stream, one exchange at a time.
+# Thread and GIL: one worker's loop; no GIL.
+# Never does: read a second request before the first is answered, beyond one buffer.
+# Read next: downstream.pxd for the contract.
+
+from libc.string cimport memset
+from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.limits cimport DRAIN_BODY_MAX, LINGER_BYTES, LINGER_MS, MEDIUM_BUFFER
+from pygw._core.types.header cimport headers_t
+from pygw._core.types.memory cimport slices_t, BUFFER_SMALL, BUFFER_LARGE
+from pygw._core.types.message cimport *
+from pygw._core.types.stream cimport stream_ops_t
+from pygw._core.types.transport cimport transport_on_t, TF_BROKEN, TF_CLOSING
+from pygw._core.types.exchange cimport (
+    limits_t, XF_CONTINUE_SENT, XF_REFUSED, XF_TUNNEL, XF_ENDING)
+from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage
+from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
+from pygw._core.address cimport address_from_socket
+from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
+from pygw._core.buffer cimport buffer_ref, slices_add, slices_clear, slices_init
+from pygw._core.exchange cimport (
+    exchange_begin, exchange_refuse, exchange_abort, exchange_on_down)
+from pygw._core.exchange_memory cimport exchange_init, exchange_fini
+from pygw._core.fault cimport (
+    E_CORE_MEMORY, E_CORE_STOPPED, E_DOWN_BODY_TIMEOUT, E_DOWN_CLOSED, E_DOWN_HEAD_TIMEOUT,
+    E_DOWN_RESET, E_DOWN_SLOW_READER)
+from pygw._core.http1_read cimport *
+from pygw._core.http1_write cimport WRITE_CLOSE, WRITE_KEEP_ALIVE, WRITE_UPGRADE
+from pygw._core.inlet cimport *
+from pygw._core.outlet cimport outlet_framing, outlet_response, outlet_body, outlet_end
+from pygw._core.stats cimport stat_add, stat_set, ST_ACCEPTED, ST_CONNECTIONS
+from pygw._core.timer cimport timer_init, timer_arm, timer_disarm, timer_detach
+from pygw._core.transport cimport *
+from pygw._core.transport_uv cimport transport_handle_bytes, transport_accept, transport_peer
+
+
+cdef inline down_t* from_stream(stream_t* s) noexcept nogil:
+    return <down_t*>(<char*>s - <size_t>&(<down_t*>NULL).stream)
+
+
+cdef inline down_t* from_timer(timer_t* t) noexcept nogil:
+    return <down_t*>(<char*>t - <size_t>&(<down_t*>NULL).timer)
+
+
+cdef down_t* down_of(exchange_t* x) noexcept nogil:
+    return from_stream(x.down)
+
+
+cdef inline size_t down_bytes() noexcept nogil:
+    return (sizeof(down_t) + 15) & ~<size_t>15
+
+
+cdef void downs_init(downs_t* home, host_t* host, transports_t* transports, wheel_t* wheel,
+                     plan_t** plan) noexcept nogil:
+    memset(home, 0, sizeof(downs_t))
+    home.host = host
+    home.transports = transports
+    home.wheel = wheel
+    home.plan = plan
+    blocks_init(&home.blocks, down_bytes() + transport_handle_bytes())
+    blocks_init(&home.exchanges, sizeof(exchange_t))
+
+
+cdef void downs_fini(downs_t* home) noexcept nogil:
+    blocks_fini(&home.blocks)
+    blocks_fini(&home.exchanges)
+
+
+# --- a connection's life --------------------------------------------------------------------------
+
+
+cdef down_t* down_new(downs_t* home, uint16_t listener) noexcept nogil:
+    cdef down_t* d = <down_t*>block_take(&home.blocks)
+    if unlikely(d == NULL):
+        return NULL
+    memset(d, 0, sizeof(down_t))
+    d.home = home
+    d.listener = listener
+    d.stream.ops = &stream_ops
+    d.stream.version = 11
+    d.outlet.transport = &d.transport
+    inlet_init(&d.inlet)
+    timer_init(&d.timer, on_timer)
+    d.next = home.first
+    d.link = &home.first
+    if d.next != NULL:
+        d.next.link = &d.next
+    home.first = d
+    home.count += 1
+    stat_add(home.host.counters, ST_ACCEPTED, 1)
+    stat_set(home.host.counters, ST_CONNECTIONS, home.count)
+    return d
+
+
+cdef bint down_accept(downs_t* home, uv_stream_t* server, bint is_unix,
+                      uint16_t listener) noexcept nogil:
+    cdef down_t* d = down_new(home, listener)
+    cdef sockaddr_storage peer
+    if unlikely(d == NULL):
+        return False
+    memset(&peer, 0, sizeof(peer))
+    peer.ss_family = 1                               # AF_UNIX: its peers have no address
+    if unlikely(transport_accept(&d.transport, home.transports, &transport_on,
+                                 <char*>d + down_bytes(), server, is_unix) != 0):
+        d.state = DOWN_CLOSING
+        return True
+    if not is_unix:
+        transport_peer(&d.transport, <sockaddr*>&peer, sizeof(peer))
+    address_from_socket(&d.peer, <sockaddr*>&peer)
+    down_start(d)
+    return True
+
+
+cdef const transport_on_t* down_transport_on() noexcept nogil:
+    return &transport_on
+
+
+cdef void down_start(down_t* d) noexcept nogil:
+    transport_read_start(&d.transport)
+    timer_arm(d.home.wheel, &d.timer, d.home.plan[0].limits.client_head_ms)
+
+
+cdef void down_close(down_t* d, bint reset) noexcept nogil:
+    if d.state == DOWN_CLOSING:
+        return
+    if d.state == DOWN_HEAD:
+        exchange_free(d)                             # it has not begun
+    d.state = DOWN_CLOSING
+    timer_detach(d.home.wheel, &d.timer)
+    transport_close(&d.transport, reset)
+
+
+cdef void on_closed(transport_t* t) noexcept nogil:
+    cdef down_t* d = <down_t*>t
+    cdef downs_t* home = d.home
+    BUG_ON(d.exchange != NULL)
+    inlet_fini(&d.inlet)
+    timer_detach(home.wheel, &d.timer)
+    d.link[0] = d.next
+    if d.next != NULL:
+        d.next.link = d.link
+    block_give(&home.blocks, d)
+    home.count -= 1
+    stat_set(home.host.counters, ST_CONNECTIONS, home.count)
+    if home.closed != NULL:
+        home.closed(home)
+
+
+cdef void downs_drain(downs_t* home) noexcept nogil:
+    cdef down_t* d = home.first
+    cdef down_t* next_down
+    home.draining = True
+    while d != NULL:
+        next_down = d.next
+        if d.state == DOWN_IDLE:
+            down_close(d, False)
+        d = next_down
+
+
+cdef void downs_stop(downs_t* home) noexcept nogil:
+    cdef down_t* d = home.first
+    home.draining = True
+    while d != NULL:
+        if d.state == DOWN_BUSY:
+            exchange_abort(d.exchange, E_CORE_STOPPED)
+        elif d.state == DOWN_DRAIN:
+            exchange_free(d)
+        if d.state != DOWN_TUNNEL:
+            down_close(d, False)
+        d = d.next                                   # its memory stays until on_closed
+
+
+# --- exchanges ------------------------------------------------------------------------------------
+
+
+cdef void exchange_free(down_t* d) noexcept nogil:
+    cdef exchange_t* x = d.exchange
+    cdef plan_t* plan = x.plan
+    d.exchange = NULL
+    d.stream.on = NULL
+    d.stream.sink = NULL
+    exchange_fini(x)
+    block_give(&d.home.exchanges, x)
+    d.home.running -= 1
+    plan.refs -= 1
+    if unlikely(plan.refs == 0):
+        d.home.plan_unpin(d.home, plan)
+
+
+cdef bint head_begin(down_t* d) noexcept nogil:
+    cdef plan_t* plan = d.home.plan[0]
+    cdef exchange_t* x = <exchange_t*>block_take(&d.home.exchanges)
+    if unlikely(x == NULL):
+        return False
+    d.home.running += 1
+    exchange_init(x, d.home.host, plan, &d.stream)
+    x.peer = &d.peer
+    x.listener = &plan.listeners[d.listener if d.listener < plan.listener_count else 0]
+    d.exchange = x
+    d.stream.on = exchange_on_down()
+    d.stream.sink = x
+    d.stream.queued = 0
+    d.stream.paused = False
+    d.state = DOWN_HEAD
+    d.request_done = False
+    http1_reader_request(&d.reader, &x.request, &plan.limits)
+    d.inlet.head = d.inlet.pos
+    return True
+
+
+# The exchange is answered and logged: what becomes of the connection?
+cdef void down_exchange_done(exchange_t* x) noexcept nogil:
+    cdef down_t* d = from_stream(x.down)
+    d.stream.on = NULL
+    d.stream.sink = NULL
+    if d.state == DOWN_CLOSING:
+        exchange_free(d)
+    elif d.state == DOWN_TUNNEL:
+        exchange_free(d)
+        down_close(d, False)
+    elif d.close_after or d.half_closed:
+        exchange_free(d)
+        down_linger(d)
+    elif d.request_done:
+        exchange_free(d)
+        down_idle(d)
+    else:
+        d.state = DOWN_DRAIN
+        d.dropped = 0
+        transport_read_start(&d.transport)
+        timer_arm(d.home.wheel, &d.timer, x.plan.limits.client_body_ms)
+        down_parse(d)
+
+
+cdef void down_idle(down_t* d) noexcept nogil:
+    d.state = DOWN_IDLE
+    if unlikely(d.home.draining):
+        down_close(d, False)
+        return
+    timer_arm(d.home.wheel, &d.timer, d.home.plan[0].limits.keepalive_ms)
+    transport_read_start(&d.transport)
+    down_parse(d)
+
+
+# Our FIN goes out; bytes that are still on their way are read and dropped for a while, for a close
+# with unread bytes would reset the connection and take the answer with it (RFC 9112 9.6).
+cdef void down_linger(down_t* d) noexcept nogil:
+    if d.request_done and not d.input_dead and inlet_unread(&d.inlet) == 0:
+        down_close(d, False)
+        return
+    d.state = DOWN_LINGER
+    d.dropped = 0
+    inlet_fini(&d.inlet)
+    transport_finish(&d.transport)
+    transport_read_start(&d.transport)
+    timer_arm(d.home.wheel, &d.timer, LINGER_MS)
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+# The wait of a running exchange: for a reader that takes nothing, else for a body that does not
+# come; none while the client itself waits for us.
+cdef void down_arm(down_t* d) noexcept nogil:
+    cdef exchange_t* x = d.exchange
+    cdef limits_t* limits = &x.plan.limits
+    if transport_queued(&d.transport):
+        timer_arm(d.home.wheel, &d.timer, limits.slow_reader_ms)
+    elif (d.request_done or d.stream.paused
+          or (x.request.half.flags & MF_EXPECT_CONTINUE and not x.flags & XF_CONTINUE_SENT
+              and x.request.half.received == 0)):
+        timer_disarm(&d.timer)
+    else:
+        timer_arm(d.home.wheel, &d.timer, limits.client_body_ms)
+
+
+cdef void on_timer(timer_t* t) noexcept nogil:
+    cdef down_t* d = from_timer(t)
+    cdef transports_t* transports = d.home.transports
+    if d.state == DOWN_HEAD and d.reader.head_bytes:
+        down_refuse(d, E_DOWN_HEAD_TIMEOUT)
+    elif d.state == DOWN_BUSY:
+        if transport_queued(&d.transport):
+            d.stream.on.fault(&d.stream, E_DOWN_SLOW_READER)
+        elif not d.request_done and not d.stream.paused:
+            d.input_dead = True
+            d.stream.on.fault(&d.stream, E_DOWN_BODY_TIMEOUT)
+    elif d.state == DOWN_DRAIN:
+        exchange_free(d)
+        d.input_dead = True
+        down_linger(d)
+    elif d.state != DOWN_TUNNEL:
+        down_close(d, False)
+    transports_flush(transports)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+cdef void on_space(transport_t* t, uv_buf_t* buf) noexcept nogil:
+    cdef down_t* d = <down_t*>t
+    cdef half_t* half
+    cdef int kind = BUFFER_SMALL
+    if d.state == DOWN_HEAD and d.inlet.buffer != NULL:
+        if d.reader.head_bytes == 0:
+            d.inlet.head = d.inlet.pos
+        if inlet_head_space(&d.inlet, d.home.transports.buffers, buf):
+            http1_reader_move(&d.reader, inlet_data(&d.inlet) - (d.inlet.pos - d.inlet.head))
+    else:
+        if d.state == DOWN_BUSY and not d.request_done:
+            half = &d.exchange.request.half
+            if half.framing != FRAMING_LENGTH:
+                kind = BUFFER_LARGE if half.received > MEDIUM_BUFFER else BUFFER_SMALL
+            elif half.length - half.received > MEDIUM_BUFFER:
+                kind = BUFFER_LARGE
+        inlet_space(&d.inlet, d.home.transports.buffers, kind, buf)
+    if unlikely(buf.len == 0):
+        transport_read_stop(t)                       # one buffer of further requests is enough
+
+
+cdef void on_read(transport_t* t, ssize_t size) noexcept nogil:
+    cdef down_t* d = <down_t*>t
+    if unlikely(size < 0):
+        down_ended(d, <int>size)
+        return
+    inlet_filled(&d.inlet, <uint32_t>size)
+    if likely(d.state <= DOWN_DRAIN):
+        down_parse(d)
+    elif d.state == DOWN_LINGER:
+        down_discard(d, <uint32_t>size)
+
+
+cdef void down_discard(down_t* d, uint32_t size) noexcept nogil:
+    inlet_fini(&d.inlet)
+    d.dropped += size
+    if d.dropped > LINGER_BYTES:
+        down_close(d, False)
+
+
+cdef void down_ended(down_t* d, int status) noexcept nogil:
+    cdef bint broken = status != UV_EOF or d.transport.flags & TF_BROKEN
+    if d.state == DOWN_DRAIN:
+        exchange_free(d)
+        down_close(d, False)
+    elif d.state != DOWN_BUSY:
+        down_close(d, False)
+    elif not broken and d.request_done and d.exchange.listener.answer_half_closed:
+        d.half_closed = True
+    else:
+        d.input_dead = True
+        d.stream.on.fault(&d.stream, E_DOWN_RESET if broken else E_DOWN_CLOSED)
+
+
+# Reads what lies in the inlet, request after request, until one has to be waited for.
+cdef void down_parse(down_t* d) noexcept nogil:
+    if d.parsing:
+        return
+    d.parsing = True
+    while down_step(d):
+        pass
+    d.parsing = False
+    if d.state == DOWN_IDLE:
+        inlet_rest(&d.inlet)
+
+
+cdef bint down_step(down_t* d) noexcept nogil:
+    cdef http1_found_t found
+    cdef int error
+    if inlet_unread(&d.inlet) == 0:
+        return False
+    if d.state == DOWN_IDLE:
+        if unlikely(not head_begin(d)):
+            down_close(d, False)
+            return False
+    elif d.state > DOWN_DRAIN or d.request_done:
+        return False
+    found.events = 0
+    found.consumed = 0
+    found.count = 0
+    error = http1_read(&d.reader, inlet_data(&d.inlet), inlet_unread(&d.inlet), &found)
+    d.inlet.pos += found.consumed
+    if d.state == DOWN_HEAD:
+        return down_head(d, &found, error)
+    if d.state == DOWN_DRAIN:
+        return down_drop(d, &found, error)
+    return down_body(d, &found, error)
+
+
+# More of a head, perhaps its end, and what follows it.
+cdef bint down_head(down_t* d, http1_found_t* found, int error) noexcept nogil:
+    cdef exchange_t* x = d.exchange
+    if not found.events & READ_HEAD:
+        if unlikely(error != 0):
+            down_refuse(d, error)
+            return False
+        if d.reader.head_bytes and not d.head_timed:
+            d.head_timed = True
+            timer_arm(d.home.wheel, &d.timer, x.plan.limits.client_head_ms)
+        return inlet_unread(&d.inlet) != 0
+    d.head_timed = False
+    d.state = DOWN_BUSY
+    d.served += 1
+    x.request.half.head = d.inlet.buffer
+    buffer_ref(d.inlet.buffer)
+    if found.events & READ_END and found.count == 0:
+        d.request_done = True
+        x.request_side.end_arrived = True
+        timer_disarm(&d.timer)
+        exchange_begin(x)
+        return d.state == DOWN_IDLE
+    down_arm(d)
+    exchange_begin(x)
+    if d.state == DOWN_DRAIN:
+        return down_drop(d, found, error)
+    if d.state != DOWN_BUSY:
+        return False
+    return down_body(d, found, error)
+
+
+# Body for the running exchange.
+cdef bint down_body(down_t* d, http1_found_t* found, int error) noexcept nogil:
+    cdef slices_t body
+    cdef uint32_t i
+    if found.events & READ_END:
+        d.request_done = True
+    slices_init(&body)
+    for i in range(found.count):
+        if slices_add(d.home.transports.buffers, &body, d.inlet.buffer,
+                      found.body[i].ptr, found.body[i].len) != 0:
+            error = E_CORE_MEMORY
+    down_arm(d)
+    if body.first != NULL:
+        d.stream.on.body(&d.stream, &body)
+    if d.state != DOWN_BUSY:
+        return down_after(d)
+    if unlikely(error != 0):
+        d.input_dead = True
+        d.stream.on.fault(&d.stream, error)
+    elif found.events & READ_END:
+        d.stream.on.end(&d.stream)
+    return down_after(d)
+
+
+# After events: is there more to read now?
+cdef bint down_after(down_t* d) noexcept nogil:
+    if d.state == DOWN_DRAIN and d.request_done:
+        exchange_free(d)
+        down_idle(d)
+    return d.state <= DOWN_DRAIN and inlet_unread(&d.inlet) != 0
+
+
+# The rest of a request that was answered already.
+cdef bint down_drop(down_t* d, http1_found_t* found, int error) noexcept nogil:
+    d.dropped += found.consumed
+    if unlikely(error != 0 or d.dropped > DRAIN_BODY_MAX):
+        exchange_free(d)
+        d.input_dead = True
+        down_linger(d)
+        return False
+    if found.events & READ_END:
+        d.request_done = True
+    return down_after(d)
+
+
+cdef void down_refuse(down_t* d, int error) noexcept nogil:
+    d.state = DOWN_BUSY
+    d.input_dead = True
+    timer_disarm(&d.timer)
+    exchange_refuse(d.exchange, error)
+
+
+cdef void on_drain(transport_t* t) noexcept nogil:
+    cdef down_t* d = <down_t*>t
+    if d.state != DOWN_BUSY:
+        return
+    d.stream.queued = transport_queued(t)
+    down_arm(d)
+    d.stream.on.drain(&d.stream)
+
+
+# --- what a stream can do -------------------------------------------------------------------------
+
+
+# May the rest of the request be read and dropped after an early answer?
+cdef bint down_drainable(down_t* d) noexcept nogil:
+    cdef half_t* half = &d.exchange.request.half
+    if d.request_done:
+        return True
+    if half.flags & MF_EXPECT_CONTINUE and not d.exchange.flags & XF_CONTINUE_SENT:
+        return False                                 # whether the body comes is not known
+    return half.framing == FRAMING_CHUNKED or half.length - half.received <= DRAIN_BODY_MAX
+
+
+cdef int down_stream_head(stream_t* s, half_t* half) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    cdef exchange_t* x = d.exchange
+    cdef response_t* response = <response_t*>half
+    cdef uint32_t most = x.plan.limits.keepalive_requests
+    cdef uint32_t flags = 0
+    cdef int framing
+    cdef int error
+    if response.status < 200 and response.status != 101:
+        error = outlet_response(&d.outlet, response, FRAMING_NONE, 0)
+        s.queued = transport_queued(&d.transport)
+        return error
+    framing = outlet_framing(half, False, x.request.half.version)
+    if response.status == 101:
+        flags = WRITE_UPGRADE
+    elif (not x.request.half.flags & MF_KEEP_ALIVE or d.input_dead or d.home.draining
+            or d.half_closed or framing == FRAMING_CLOSE or (most and d.served >= most)
+            or not down_drainable(d)):
+        d.close_after = True
+        flags = WRITE_CLOSE
+    elif x.request.half.version < 11:
+        flags = WRITE_KEEP_ALIVE
+    error = outlet_response(&d.outlet, response, framing, flags)
+    s.queued = transport_queued(&d.transport)
+    down_arm(d)
+    return error
+
+
+cdef int down_stream_body(stream_t* s, slices_t* slices) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    cdef int error = outlet_body(&d.outlet, slices)
+    s.queued = transport_queued(&d.transport)
+    down_arm(d)
+    return error
+
+
+cdef int down_stream_end(stream_t* s, headers_t* trailers) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    cdef int error = outlet_end(&d.outlet, trailers)
+    s.queued = transport_queued(&d.transport)
+    return error
+
+
+cdef void down_stream_flush(stream_t* s) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    transport_flush(&d.transport)
+    s.queued = transport_queued(&d.transport)
+
+
+cdef void down_stream_pause(stream_t* s) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    if s.paused:
+        return
+    s.paused = True
+    if not d.request_done:
+        transport_read_stop(&d.transport)
+        down_arm(d)
+
+
+cdef void down_stream_resume(stream_t* s) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    if not s.paused:
+        return
+    s.paused = False
+    transport_read_start(&d.transport)
+    down_arm(d)
+
+
+# What was sent still goes out, but never looks complete: a body that ends with the connection ends
+# with a reset.
+cdef void down_stream_reset(stream_t* s, int error) noexcept nogil:
+    cdef down_t* d = from_stream(s)
+    transport_flush(&d.transport)
+    down_close(d, d.outlet.open and d.outlet.framing == FRAMING_CLOSE)
+
+
+cdef stream_ops_t stream_ops
+stream_ops.head = down_stream_head
+stream_ops.body = down_stream_body
+stream_ops.end = down_stream_end
+stream_ops.flush = down_stream_flush
+stream_ops.pause = down_stream_pause
+stream_ops.resume = down_stream_resume
+stream_ops.reset = down_stream_reset
+
+cdef transport_on_t transport_on
+transport_on.space = on_space
+transport_on.read = on_read
+transport_on.drain = on_drain
+transport_on.closed = on_closed

@@ -1,0 +1,36 @@
+# Owns: header fields of a plan: lines made once, put into lists of fields at no cost but the entries.
+# Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
+# Never does: let a filter write what frames a message or belongs to one connection.
+# Read next: headers.pxd.
+
+from libc.stdint cimport uint16_t, uint32_t
+from pygw._core.types.header cimport header_t, headers_t
+from pygw._core.types.memory cimport arena_t
+from pygw._core.part cimport Part
+
+# Whose head the fields stand in: some are the gateway's own there.
+cdef enum fields_side:
+    FIELDS_REQUEST = 0
+    FIELDS_RESPONSE = 1
+    FIELDS_REPLY = 2          # of an answer of our own, which sets Date itself
+
+# Lines that are appended as they are. They lie one behind the other, so that they leave as one run.
+cdef struct fields_t:
+    header_t* items           # plan
+    uint32_t count
+
+# Names of which every field is taken out; only name and id of an item count.
+cdef struct names_t:
+    header_t* items           # plan
+    uint32_t count
+
+# [["Name", "value"], ...] as lines behind those already in `out`, which has room for `room`.
+cdef int fields_build(list pairs, str place, int side, arena_t* arena, uint32_t room,
+                      fields_t* out) except -1
+# ["Name", ...], or the names of pairs, behind those already in `out`.
+cdef int names_build(list names, str place, int side, arena_t* arena, uint32_t room,
+                     names_t* out) except -1
+
+# 0 or E_CORE_MEMORY (also when the list is full).
+cdef int fields_append(const fields_t* fields, headers_t* hs, arena_t* arena) noexcept nogil
+cdef void names_remove(const names_t* names, headers_t* hs) noexcept nogil

@@ -1,0 +1,44 @@
+# Owns: the list of fields of a half: known names, look-up, editing.
+# Thread and GIL: one worker's loop; no GIL.
+# Never does: let a byte into a name or value that the wire forbids (RFC 9110 5.1, 5.5).
+# Read next: http1_read.pxd.
+
+from libc.stdint cimport uint16_t, uint32_t
+from pygw._core.types.header cimport (
+    span_t, header_t, headers_t,
+    H_AUTHORIZATION, H_COOKIE, H_PROXY_AUTHORIZATION, H_SET_COOKIE)
+from pygw._core.types.memory cimport arena_t
+
+# Values that are never logged.
+cdef inline bint header_id_sensitive(uint16_t id) noexcept nogil:
+    return (id == H_AUTHORIZATION or id == H_COOKIE or id == H_SET_COOKIE
+            or id == H_PROXY_AUTHORIZATION)
+
+# The header_id of a name, case-insensitively; H_OTHER when it is not one of ours.
+cdef uint16_t header_id_of(span_t name) noexcept nogil
+# The canonical spelling of a known name ("X-Request-ID").
+cdef span_t header_name_of(uint16_t id) noexcept nogil
+cdef bint header_name_valid(span_t name) noexcept nogil       # token, not empty
+cdef bint header_value_valid(span_t value) noexcept nogil     # VCHAR, obs-text, SP, HTAB; trimmed
+
+cdef void headers_init(headers_t* hs, header_t* inline_items, uint16_t cap) noexcept nogil
+# A fresh, uninitialised entry at the end (the list grows in the arena up to HEADERS_MAX);
+# NULL when full or out of memory.
+cdef header_t* headers_append(headers_t* hs, arena_t* arena) noexcept nogil
+# First entry with that id that is not removed; NULL: none. `after` NULL starts at the beginning.
+# An append may move the list: keep no entry's address across one.
+cdef header_t* headers_find(headers_t* hs, uint16_t id, header_t* after) noexcept nogil
+cdef header_t* headers_find_name(headers_t* hs, span_t name, header_t* after) noexcept nogil
+# Marks every entry of that name removed; returns how many.
+cdef uint32_t headers_remove(headers_t* hs, uint16_t id) noexcept nogil
+cdef uint32_t headers_remove_name(headers_t* hs, span_t name) noexcept nogil
+# Appends "name: value" as a new line in the arena: name and value become spans of that line and
+# raw_len its length, so that neighbours leave as one run. 0, or E_CORE_INTERNAL for bytes the wire
+# forbids, E_CORE_MEMORY.
+cdef int headers_add(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil
+# headers_remove + headers_add.
+cdef int headers_set(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil
+# Marks hop-by-hop what RFC 9110 7.6.1 and the list in Connection say: those never leave. Fields
+# that frame or route (Host, Content-Length, X-Forwarded-*, ...) are not dropped on a Connection
+# list's word: no name that has an id of its own is, nor what we added ourselves.
+cdef void headers_mark_hop(headers_t* hs) noexcept nogil

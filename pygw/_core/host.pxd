@@ -1,0 +1,59 @@
+# Owns: a worker's data plane as one struct: every home, wired together; what exchanges may ask of it.
+# Thread and GIL: one worker's loop; no GIL.
+# Never does: talk to Python (worker.pyx does).
+# Read next: worker.pyx.
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from pygw._core.libs.uv cimport uv_loop_t
+from pygw._core.types.memory cimport buffers_t
+from pygw._core.types.timer cimport timer_t
+from pygw._core.types.transport cimport transports_t
+from pygw._core.types.exchange cimport host_t, plan_t
+from pygw._core.access_log cimport access_log_t
+from pygw._core.clock cimport loop_clock_t
+from pygw._core.downstream cimport downs_t
+from pygw._core.ids cimport ids_t
+from pygw._core.listener cimport listeners_t
+from pygw._core.pool cimport pools_t
+from pygw._core.relay cimport relays_t
+from pygw._core.resolver cimport resolver_t
+from pygw._core.timer cimport wheel_t
+
+cdef struct worker_t:
+    host_t host               # first: what exchanges see
+    plan_t* plan              # own: the current one (one reference)
+    uint32_t plans            # alive: current and pinned
+    uint64_t* counters        # borrow(Worker: shared memory or its own page)
+    uv_loop_t* loop           # borrow(loop); NULL: memory transports, time moved by hand
+    uint8_t log_open
+    uint8_t resolver_open
+    uint8_t clock_open
+    timer_t heartbeat
+    buffers_t buffers
+    transports_t transports
+    wheel_t wheel
+    loop_clock_t clock
+    ids_t ids
+    resolver_t resolver
+    pools_t pools
+    downs_t downs
+    relays_t relays
+    listeners_t listeners
+    access_log_t log
+
+# `w` is zeroed. `log_fd` is taken over. 0 or a negative E_*.
+cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil
+# Everything is closed: gives memory back.
+cdef void host_fini(worker_t* w) noexcept nogil
+# Ties the plan's targets to pools and makes it current; the old one goes when its last exchange
+# does. 0 or E_CORE_MEMORY (then `plan` is still the caller's).
+cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil
+# No further connection, no further request.
+cdef void host_drain(worker_t* w) noexcept nogil
+# Everything ends now; host_open falls to 0 in later turns.
+cdef void host_stop(worker_t* w) noexcept nogil
+# The last things: plan, log, names, clock. Call when host_open is 0; then wait for host_closed.
+cdef void host_close(worker_t* w) noexcept nogil
+# Connections, listeners and tunnels that are still there.
+cdef uint64_t host_open(worker_t* w) noexcept nogil
+cdef bint host_closed(worker_t* w) noexcept nogil

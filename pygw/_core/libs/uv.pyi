@@ -1,0 +1,3 @@
+from pygw._core.libs.wheel import LibraryInfo
+
+info: LibraryInfo

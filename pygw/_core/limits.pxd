@@ -1,0 +1,54 @@
+# Owns: every bound of the data plane that is not a setting, in one place.
+# Thread and GIL: any; constants only.
+# Never does: hold a value that a user may want to change (those are in the plan).
+# Read next: types/header.pxd.
+
+cdef enum:
+    # buffers: bytes of payload in a buffer of each class
+    SMALL_BUFFER = 16384           # a request head, a first response read
+    MEDIUM_BUFFER = 65536          # a response head with a first piece of body
+    LARGE_BUFFER = 262144          # bodies in flight
+    SPARE_BUFFERS = 64             # buffers of one class kept for reuse; more go back to the system
+    SPARE_LARGE_BUFFERS = 4        # large ones: 1 MiB at most lies spare
+    SPARE_BLOCKS = 1024            # structs of one kind kept for reuse
+    # exchange
+    ARENA_INLINE = 2048            # bytes of arena inside an exchange
+    ARENA_CHUNK = 4096             # smallest further chunk
+    ARENA_MAX = 1048576            # bytes one exchange may take from its arena
+    HEADERS_INLINE = 32            # headers that need no arena
+    HEADERS_MAX = 256              # what `limits.headers` may be set to, trailers included
+    FILTERS_MAX = 32               # filters in one chain
+    # HTTP/1
+    HEAD_MAX = 262144              # what `limits.head` may be set to
+    START_LINE_SLACK = 64          # bytes of a start line besides its target
+    EMPTY_LINES_MAX = 4            # empty lines tolerated before a request (RFC 9112 2.2)
+    CHUNK_LINE_MAX = 256           # bytes of one chunk-size line, extensions included
+    CHUNK_OVERHEAD_MAX = 16384     # framing bytes above payload/4 that a chunked body may spend
+    TRAILERS_MAX = 8192            # bytes of one trailer section
+    BODY_SPANS = 64                # pieces of body that one read may yield
+    INFORMATIONAL_MAX = 8          # 1xx responses passed on for one exchange
+    # relay
+    WRITE_HIGH = 131072            # queued bytes at which the source stops being read
+    WRITE_LOW = 32768              # queued bytes at which it is read again
+    GATHER_MAX = 64                # pieces of one write
+    WRITE_STEP = 32768             # bytes of one write in flight: what a slow reader must take in time
+    DRAIN_BODY_MAX = 65536         # unread request bytes discarded to keep a connection
+    LINGER_MS = 2000               # after our FIN: how long unread bytes are discarded
+    LINGER_BYTES = 1048576         # and how many
+    # pool
+    TARGETS_MAX = 1024             # targets of one upstream, resolved addresses included
+    TUNNEL_IDLE_MS = 3600000       # a tunnel without a byte in either direction ends
+    # names
+    RESOLVE_MS = 30000             # a name is looked up again after this time
+    RESOLVE_RETRY_MS = 1000        # and after a failed look-up
+    ADDRESSES_MAX = 16             # addresses kept of one name
+    # access log
+    LOG_BUFFER = 262144            # bytes of one of the two log buffers
+    LOG_LINE_MAX = 8192            # bytes of one line; longer fields are cut
+    LOG_FLUSH_MS = 200             # a line waits at most this long
+    # worker
+    HEARTBEAT_MS = 500             # between two signs of life in the shared counters
+    RESERVED_FILES = 64            # descriptors kept for all but connections
+    BUFFERS_BYTES_MAX = 1073741824 # bytes of read buffers in use at once
+    PLANS_MAX = 8                  # plans alive at once: the current and those still pinned
+    PLAN_BYTES_MAX = 268435456     # bytes of all of them together

@@ -1,0 +1,9 @@
+# Owns: Python doors to a built plan: its routes, its targets, its chains. For tests and benches.
+# Thread and GIL: holds the GIL.
+# Never does: load in a gateway.
+# Read next: loopback.pyx, which runs exchanges through such a plan.
+
+from pygw._core.types.exchange cimport plan_t
+
+cdef class Plan:
+    cdef plan_t* plan         # own

@@ -1,0 +1,169 @@
+# cython: language_level=3
+# Owns: Python doors to a built plan: its routes, its targets, its chains. For tests and benches.
+# Thread and GIL: holds the GIL.
+# Never does: load in a gateway.
+# Read next: filters.pxd.
+"""A plan as the data plane sees it: what ``build``, ``router`` and ``balance`` make of a text."""
+
+from libc.stdint cimport uint32_t, uint64_t
+from pygw._core.arena cimport arena_copy, arena_fini, arena_init
+from pygw._core.balance cimport balance_pick
+from pygw._core.build cimport plan_build, plan_bytes, plan_free
+from pygw._core.part import PlanError
+from pygw._core.reply cimport reply_date
+from pygw._core.router cimport ROUTE_SCRATCH, router_match, router_prepare
+from pygw._core.types.exchange cimport chain_t, filter_t, route_t
+from pygw._core.types.header cimport span_t
+from pygw._core.types.memory cimport arena_t
+from pygw._core.types.upstream cimport pool_limits_t, target_t, timeouts_t, upstream_t
+from pygw._core.view cimport span
+
+__all__ = ["Plan", "PlanError", "date", "path_form"]
+
+PHASES = ("request", "request_body", "attempt", "response", "response_body", "log")
+
+
+cdef str text_of(span_t s):
+    return s.ptr[:s.len].decode("utf-8")
+
+
+cdef dict chain_of(chain_t* chain):
+    cdef int phase
+    cdef uint32_t i
+    cdef dict phases = {}
+    for phase in range(6):
+        assert (chain.by_phase[phase] == NULL) == (chain.counts[phase] == 0)
+        names = [chain.by_phase[phase][i].ops.name.decode() for i in range(chain.counts[phase])]
+        if names:
+            phases[PHASES[phase]] = names
+    return {
+        "filters": [chain.filters[i].ops.name.decode() for i in range(chain.filter_count)],
+        "slots": [chain.filters[i].slot for i in range(chain.filter_count)],
+        "phases": phases,
+        "edits": (bool(chain.edits_request_body), bool(chain.edits_response_body)),
+    }
+
+
+cdef dict route_of(route_t* route):
+    return {
+        "name": text_of(route.name),
+        "path": text_of(route.path),
+        "match": "prefix" if route.match else "exact",
+        "upstream": None if route.upstream == NULL else text_of(route.upstream.name),
+        "timeouts": timeouts_of(&route.timeouts),
+        "chain": chain_of(&route.chain),
+    }
+
+
+cdef dict timeouts_of(timeouts_t* t):
+    return {"connect_ms": t.connect_ms, "response_ms": t.response_ms,
+            "between_bytes_ms": t.between_bytes_ms, "total_ms": t.total_ms}
+
+
+cdef dict target_of(target_t* t):
+    assert t.host.ptr[t.host.len] == 0
+    return {"url": text_of(t.url), "host": text_of(t.host), "port": t.port,
+            "family": "unix" if t.family else "tcp", "pool": t.pool != NULL}
+
+
+cdef dict upstream_of(upstream_t* u):
+    cdef pool_limits_t* p = &u.limits
+    cdef uint32_t i
+    return {
+        "name": text_of(u.name),
+        "targets": [target_of(&u.targets[i]) for i in range(u.target_count)],
+        "retries": u.retries,
+        "replay_body": u.replay_body,
+        "timeouts": timeouts_of(&u.timeouts),
+        "pool": {"idle": p.idle, "connections": p.connections, "queue": p.queue,
+                 "queue_timeout_ms": p.queue_timeout_ms, "idle_timeout_ms": p.idle_timeout_ms,
+                 "lifetime_ms": p.lifetime_ms},
+    }
+
+
+cdef class Plan:
+    """A plan built from its JSON text; ``PlanError`` (a ``ValueError``) when it is bad."""
+
+    def __cinit__(self, bytes text not None) -> None:
+        self.plan = plan_build(text)
+
+    def __dealloc__(self) -> None:
+        if self.plan != NULL:
+            self.plan.refs = 0
+            plan_free(self.plan)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of memory the plan takes."""
+        return plan_bytes(self.plan)
+
+    def summary(self) -> dict[str, object]:
+        """All of the plan but limits, in the data plane's order."""
+        cdef uint32_t i
+        cdef plan_t* p = self.plan
+        return {
+            "generation": p.generation,
+            "refs": p.refs,
+            "via": text_of(p.via),
+            "forwarded": bool(p.forwarded),
+            "log_format": p.log_format,
+            "trusted": [(p.trusted[i].family, p.trusted[i].bits) for i in range(p.trusted_count)],
+            "listeners": [(text_of(p.listeners[i].name), bool(p.listeners[i].answer_half_closed))
+                          for i in range(p.listener_count)],
+            "upstreams": [upstream_of(&p.upstreams[i]) for i in range(p.upstream_count)],
+            "routes": [route_of(&p.routes[i]) for i in range(p.route_count)],
+        }
+
+    def limits(self) -> dict[str, int]:
+        """The bounds on clients, timeouts in milliseconds."""
+        return dict(self.plan.limits)
+
+    def match(self, bytes path not None) -> str | None:
+        """The name of the route that takes a path; the path lies in memory of just its size."""
+        cdef arena_t arena
+        cdef char* copy
+        cdef route_t* route
+        arena_init(&arena, NULL, 0, len(path) + 1)
+        copy = arena_copy(&arena, path, len(path))
+        route = router_match(self.plan, span(copy, len(path)))
+        arena_fini(&arena)
+        return None if route == NULL else text_of(route.name)
+
+    def match_many(self, bytes path not None, uint64_t times) -> None:
+        """Matches a path again and again: what a bench measures."""
+        cdef span_t s = span(path, len(path))
+        cdef uint64_t i
+        for i in range(times):
+            router_match(self.plan, s)
+
+    def pick(self, str name not None, tried: int | None = None) -> int | None:
+        """The place of the target that the named upstream offers next, other than ``tried``."""
+        cdef uint32_t i
+        cdef upstream_t* u
+        cdef target_t* target
+        for i in range(self.plan.upstream_count):
+            u = &self.plan.upstreams[i]
+            if text_of(u.name) == name:
+                target = balance_pick(u, NULL if tried is None else &u.targets[<int>tried])
+                return None if target == NULL else target - u.targets
+        raise KeyError(name)
+
+    def empty(self, str name not None) -> None:
+        """Takes all targets from the named upstream, which no text can do."""
+        cdef uint32_t i
+        for i in range(self.plan.upstream_count):
+            if text_of(self.plan.upstreams[i].name) == name:
+                self.plan.upstreams[i].target_count = 0
+
+
+def path_form(bytes path not None) -> bytes | None:
+    """The form in which a route's path is kept; None for one that a route cannot have."""
+    cdef char[ROUTE_SCRATCH] out
+    cdef uint32_t size = router_prepare(span(path, len(path)), out)
+    return out[:size] if size else None
+
+
+def date() -> bytes:
+    """The Date of an answer made now (RFC 9110 5.6.7)."""
+    cdef span_t s = reply_date()
+    return s.ptr[:s.len]

@@ -1,0 +1,2 @@
+NAME: str
+DEBUG: bool

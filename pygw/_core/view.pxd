@@ -1,0 +1,97 @@
+# Owns: what one can ask of a span without changing it.
+# Thread and GIL: any; inline, no Python.
+# Never does: allocate or copy.
+# Read next: types/header.pxd.
+
+from libc.string cimport memcmp
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from pygw._core.types.header cimport span_t
+
+cdef inline span_t span(const char* ptr, size_t size) noexcept nogil:
+    cdef span_t s
+    s.ptr = ptr
+    s.len = <uint32_t>size
+    return s
+
+cdef inline char lower(char c) noexcept nogil:
+    return c + 32 if c'A' <= c <= c'Z' else c
+
+cdef inline bint span_is(span_t s, const char* text, uint32_t size) noexcept nogil:
+    return s.len == size and memcmp(s.ptr, text, size) == 0
+
+# ASCII case-insensitive; `text` must be lower case.
+cdef inline bint span_is_nocase(span_t s, const char* text, uint32_t size) noexcept nogil:
+    cdef uint32_t i
+    if s.len != size:
+        return False
+    for i in range(size):
+        if lower(s.ptr[i]) != text[i]:
+            return False
+    return True
+
+cdef inline bint span_equal_nocase(span_t a, span_t b) noexcept nogil:
+    cdef uint32_t i
+    if a.len != b.len:
+        return False
+    for i in range(a.len):
+        if lower(a.ptr[i]) != lower(b.ptr[i]):
+            return False
+    return True
+
+cdef inline bint is_blank(char c) noexcept nogil:
+    return c == c' ' or c == c'\t'
+
+cdef inline span_t span_trim(span_t s) noexcept nogil:
+    while s.len and is_blank(s.ptr[0]):
+        s.ptr += 1
+        s.len -= 1
+    while s.len and is_blank(s.ptr[s.len - 1]):
+        s.len -= 1
+    return s
+
+# Takes the next comma-separated member off `rest`, trimmed (RFC 9110 5.6.1); False at the end.
+# Empty members are returned as empty spans. Quoted strings are not understood: use it only for
+# lists whose members are tokens.
+cdef inline bint span_next_member(span_t* rest, span_t* member) noexcept nogil:
+    cdef uint32_t i = 0
+    if rest.ptr == NULL:
+        return False
+    while i < rest.len and rest.ptr[i] != c',':
+        i += 1
+    member[0] = span_trim(span(rest.ptr, i))
+    if i < rest.len:
+        rest.ptr += i + 1
+        rest.len -= i + 1
+    else:
+        rest.ptr = NULL
+        rest.len = 0
+    return True
+
+# Decimal digits only, no sign, no white space, at most 2^63-1; False otherwise.
+cdef inline bint span_to_length(span_t s, uint64_t* out) noexcept nogil:
+    cdef uint64_t n = 0
+    cdef uint32_t i
+    if s.len == 0 or s.len > 19:
+        return False
+    for i in range(s.len):
+        if not c'0' <= s.ptr[i] <= c'9':
+            return False
+        n = n * 10 + <uint64_t>(s.ptr[i] - c'0')
+    if n > 0x7FFFFFFFFFFFFFFFU:
+        return False
+    out[0] = n
+    return True
+
+# Writes n in decimal to `out` (at least 20 bytes); returns the count of digits.
+cdef inline uint32_t decimal_write(char* out, uint64_t n) noexcept nogil:
+    cdef char digits[20]
+    cdef uint32_t count = 0, i
+    while True:
+        digits[count] = <char>(c'0' + n % 10)
+        count += 1
+        n //= 10
+        if n == 0:
+            break
+    for i in range(count):
+        out[i] = digits[count - 1 - i]
+    return count

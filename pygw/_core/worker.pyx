@@ -1,0 +1,172 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# Owns: the only door for Python into the data plane.
+# Thread and GIL: called on the loop's thread, under the GIL, between the loop's callbacks.
+# Never does: touch traffic.
+# Read next: host.pyx.
+"""The data plane of one worker process: ``Worker``."""
+
+import asyncio
+import os
+
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from libc.stdint cimport uint32_t, uint64_t
+from posix.mman cimport mmap, munmap, MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE
+from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
+from pygw._core.access_log cimport access_log_reopen
+from pygw._core.build cimport plan_build, plan_free
+from pygw._core.host cimport *
+from pygw._core.libs.uv cimport loop_ptr, uv
+from pygw._core.limits cimport PLANS_MAX, RESERVED_FILES
+from pygw._core.listener cimport listener_open
+from pygw._core.stats cimport ST_COUNT, STATS_BYTES, stat_get
+from pygw._core.stats import stats_names
+from pygw._core.transport cimport transports_flush
+from pygw._core.types.exchange cimport plan_t
+
+POLL_S = 0.005      # how often an ending worker looks whether everything is closed
+
+
+cdef class Worker:
+    """Listens, relays and logs on a running uvloop loop.
+
+    ``loop`` is that loop. ``index`` says which page of the shared block ``shared_fd`` (a memfd; -1:
+    none) holds this worker's counters. ``access_log_fd`` is copied (-1: no access log).
+    Raises TypeError for a loop that is not uvloop's, OSError when memory or randomness fail.
+    Before the loop ends, ``drain`` or ``stop`` must have returned.
+    """
+
+    cdef worker_t* w
+    cdef void* page
+    cdef bint shared
+    cdef object loop
+
+    def __cinit__(self, object loop, int index, int shared_fd=-1, int access_log_fd=-1):
+        cdef int log_fd = -1
+        cdef int error
+        self.loop = loop
+        self.w = <worker_t*>PyMem_RawCalloc(1, sizeof(worker_t))
+        if self.w == NULL:
+            raise MemoryError
+        if shared_fd >= 0:
+            self.page = mmap(NULL, STATS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd,
+                             index * STATS_BYTES)
+            if self.page == MAP_FAILED:
+                self.page = NULL
+                raise OSError("the shared block can not be mapped")
+            self.shared = True
+        else:
+            self.page = PyMem_RawCalloc(1, STATS_BYTES)
+            if self.page == NULL:
+                raise MemoryError
+        if access_log_fd >= 0:
+            log_fd = os.dup(access_log_fd)
+        error = host_init(self.w, loop_ptr(loop), <uint64_t*>self.page, log_fd)
+        if error != 0:
+            raise OSError("the data plane can not start: no memory or no randomness")
+
+    def __dealloc__(self):
+        if self.w != NULL:
+            if host_closed(self.w):
+                host_fini(self.w)
+                PyMem_RawFree(self.w)
+            # else it was never stopped: the loop still points into it, so its memory stays
+        if self.page != NULL:
+            if self.shared:
+                munmap(self.page, STATS_BYTES)
+            else:
+                PyMem_RawFree(self.page)
+
+    def publish(self, bytes plan_json not None):
+        """Serves by this plan from now on; running exchanges keep the one they began with.
+
+        Raises PlanError (a ValueError) naming the place and the fault, RuntimeError when too many
+        old plans are still in use; then the current plan stays.
+        """
+        cdef plan_t* plan
+        cdef int error
+        if self.w.plans >= PLANS_MAX:
+            raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
+        plan = plan_build(plan_json)
+        plan.limits.max_connections = min(plan.limits.max_connections, self._connections())
+        error = host_publish(self.w, plan)
+        if error != 0:
+            plan_free(plan)
+            raise MemoryError
+
+    cdef uint32_t _connections(self) except 0:
+        # Each client may need a connection to a target: half of the descriptors are theirs.
+        cdef rlimit files
+        getrlimit(RLIMIT_NOFILE, &files)
+        if files.rlim_cur <= RESERVED_FILES + 2:
+            return 1
+        return <uint32_t>min((files.rlim_cur - RESERVED_FILES) // 2, 0x7FFFFFFF)
+
+    def listen(self, int fd, str listener not None):
+        """Accepts clients at a copy of ``fd``, a bound TCP or unix stream socket.
+
+        ``listener`` names it in the current plan. Raises LookupError for an unknown name, OSError
+        when the socket can not listen.
+        """
+        cdef plan_t* plan = self.w.plan
+        cdef uint32_t i
+        cdef bytes name = listener.encode()
+        if plan == NULL:
+            raise RuntimeError("no plan was published")
+        for i in range(plan.listener_count):
+            if plan.listeners[i].name.ptr[:plan.listeners[i].name.len] == name:
+                break
+        else:
+            raise LookupError(f"the plan has no listener {listener!r}")
+        import socket
+        with socket.socket(fileno=os.dup(fd)) as copy:
+            is_unix = copy.family == socket.AF_UNIX
+            error = listener_open(&self.w.listeners, copy.detach(), is_unix, i)
+        if error != 0:
+            raise OSError(-error, f"listener {listener!r}: {os.strerror(-error)}")
+
+    def reopen_log(self, int fd):
+        """Writes the access log to a copy of ``fd`` from now on."""
+        access_log_reopen(&self.w.log, os.dup(fd))
+
+    def stats(self):
+        """Counters by name, and live objects: ``live_exchanges``, ``live_buffers``,
+        ``live_buffer_bytes``, ``live_slices``, ``live_connections`` (down and up),
+        ``live_tunnels``, ``live_pools``, ``live_plans``."""
+        cdef worker_t* w = self.w
+        cdef uint64_t* counters = <uint64_t*>self.page
+        cdef int i
+        names = stats_names()
+        out = {names[i]: stat_get(counters, i) for i in range(ST_COUNT)}
+        out["live_exchanges"] = w.downs.exchanges.live
+        out["live_buffers"] = w.buffers.live
+        out["live_buffer_bytes"] = w.buffers.live_bytes
+        out["live_slices"] = w.buffers.slices.live
+        out["live_connections"] = w.transports.live
+        out["live_tunnels"] = w.relays.blocks.live
+        out["live_pools"] = w.pools.blocks.live
+        out["live_plans"] = w.plans
+        return out
+
+    async def drain(self, double timeout_s):
+        """Stops accepting, lets running exchanges end within ``timeout_s`` seconds, then closes
+        everything. True when none had to be cut."""
+        deadline = self.loop.time() + timeout_s
+        host_drain(self.w)
+        transports_flush(&self.w.transports)
+        while self.w.downs.running and self.loop.time() < deadline:
+            await asyncio.sleep(POLL_S)
+        clean = self.w.downs.running == 0
+        await self.stop()
+        return clean
+
+    async def stop(self):
+        """Closes everything now; nothing happens when everything is closed already."""
+        if host_closed(self.w):
+            return
+        host_stop(self.w)
+        transports_flush(&self.w.transports)
+        while host_open(self.w):
+            await asyncio.sleep(POLL_S)
+        host_close(self.w)
+        while not host_closed(self.w):
+            await asyncio.sleep(POLL_S)

@@ -1,0 +1,22 @@
+"""Messages on the wire, good and bad, each with what a reader must make of it.
+
+Owns the list of all cases; runs anywhere, reads nothing. Read next: ``case.py``.
+"""
+
+from __future__ import annotations
+
+from tests.corpus import chunks, requests_bad, requests_good, responses_bad, responses_good
+from tests.corpus.case import Case
+
+ALL: list[Case] = [
+    *requests_good.CASES,
+    *requests_bad.CASES,
+    *chunks.CASES,
+    *responses_good.CASES,
+    *responses_bad.CASES,
+]
+
+
+def title(case: Case) -> str:
+    """The case's name in a test report."""
+    return f"{case.kind}-{'good' if case.error is None else 'bad'}-{case.name}"

@@ -1,0 +1,243 @@
+"""The gateway under test: a real `pygw run` process on a free port.
+
+It owns the process, its config file, its log files and the waiting for them. It judges how
+the process ends: exit code 0 after TERM and nothing bad on stderr. Read next: `fleet`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.peers import process
+from tests.peers.client import Address, Client
+from tests.peers.link import until
+from tests.peers.settings import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 20.0
+ALARMING = re.compile(
+    r"Traceback|\berror\b|\bcritical\b|\balert\b|BUG_ON|assert|Sanitizer|runtime error"
+    r"|exception|Segmentation|double free|corrupt|leaked",
+    re.IGNORECASE,
+)
+BANNER = re.compile(r"proxy\s+(?:http://)?(unix:\S+|\[[0-9a-f:]+\]:\d+|[\w.-]+:\d+)")
+
+
+def command_line(config: Path) -> list[str]:
+    """How the gateway is started."""
+    return [sys.executable, "-m", "pygw", "run", str(config)]
+
+
+class Gateway:
+    """One running gateway. `since` methods speak of what came after the last `mark`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        *,
+        env: dict[str, str] | None = None,
+        descriptors: int | None = None,
+        access_log: str | None = None,
+    ) -> None:
+        self.folder = folder
+        self.log_path = folder / "access.log"
+        self.stderr_path = folder / "stderr.txt"
+        self.allowed: list[str] = []
+        self.clients: list[Client] = []  # of the test that runs now
+        self._log_at = 0
+        self._stderr_at = 0
+        path = access_log or str(self.log_path)
+        config = {"access_log": {"path": path, "format": "json"}, **config}
+        config_path = folder / "pygw.yaml"
+        config_path.write_text(yaml.safe_dump(config, sort_keys=False))
+        self.log_path.touch()
+        with open(folder / "stdout.txt", "wb") as out, open(self.stderr_path, "wb") as err:
+            self.process = subprocess.Popen(
+                command_line(config_path),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=ROOT,
+                env={**os.environ, "NO_COLOR": "1", **(env or {})},
+                preexec_fn=_limiter(descriptors),
+            )
+        self.addresses: list[Address] = self._wait_listening(len(config["listeners"]))
+        self._stderr_at = self.stderr_path.stat().st_size
+        self.born_with = self.workers
+        self.born_sockets = self.sockets
+
+    @property
+    def port(self) -> int:
+        """The TCP port of the first listener."""
+        return int(self.addresses[0][1])
+
+    @property
+    def authority(self) -> str:
+        """Host and port of the first listener."""
+        return f"127.0.0.1:{self.port}"
+
+    def client(self, listener: int = 0, **options: Any) -> Client:
+        """A new client connection."""
+        made = Client(self.addresses[listener], **options)
+        self.clients.append(made)
+        return made
+
+    @property
+    def pid(self) -> int:
+        """The process we started."""
+        return self.process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that carry traffic: the children, or the one process itself."""
+        return [pid for pid in process.descendants_of(self.pid)] or [self.pid]
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory of the workers."""
+        return sum(process.rss_bytes(pid) for pid in self.workers)
+
+    @property
+    def sockets(self) -> int:
+        """Open sockets of the workers."""
+        return sum(process.socket_count(pid) for pid in self.workers)
+
+    @property
+    def descriptors(self) -> int:
+        """Open descriptors of the workers."""
+        return sum(len(process.fd_links(pid)) for pid in self.workers)
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of the whole tree."""
+        return sum(process.cpu_s(pid) for pid in {self.pid, *self.workers})
+
+    def mark(self) -> None:
+        """Forget what was logged so far."""
+        self._log_at = self.log_path.stat().st_size
+        self._stderr_at = self.stderr_path.stat().st_size
+        self.allowed = []
+        self.clients = []
+
+    def log_entries(self, count: int = 0, within_s: float = 3.0) -> list[dict[str, Any]]:
+        """Access log entries since the mark; waits until there are `count` of them."""
+        end = time.monotonic() + within_s
+        while len(lines := self._log_lines()) < count:
+            assert time.monotonic() < end, f"{len(lines)} log entries, want {count}: {lines}"
+            time.sleep(0.01)
+        return [json.loads(line) for line in lines]
+
+    def log_entry(self, **wanted: Any) -> dict[str, Any]:
+        """The one entry whose keys have these values; waits for it."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            entries = self.log_entries()
+            found[:] = [e for e in entries if all(e.get(k) == v for k, v in wanted.items())]
+            return bool(found)
+
+        try:
+            until(look, f"log entry {wanted}", 3.0)
+        except AssertionError as missing:
+            raise AssertionError(f"{missing}; the log has {self.log_entries()}") from None
+        assert len(found) == 1, f"{wanted} was logged {len(found)} times: {found}"
+        return found[0]
+
+    def stderr_text(self) -> str:
+        """What stderr got since the mark."""
+        with open(self.stderr_path, "rb") as file:
+            file.seek(self._stderr_at)
+            return file.read().decode("utf-8", "replace")
+
+    def allow_stderr(self, pattern: str) -> None:
+        """Lines matching this are expected until the next mark."""
+        self.allowed.append(pattern)
+
+    def complaints(self) -> list[str]:
+        """What is wrong right now: a dead or replaced process, alarming lines."""
+        wrong = []
+        if self.process.poll() is not None:
+            wrong.append(f"pygw ended with {self.process.returncode}")
+        elif self.workers != self.born_with:
+            wrong.append(f"workers were {self.born_with}, are {self.workers}")
+        for line in self.stderr_text().splitlines():
+            if ALARMING.search(line) and not any(re.search(p, line) for p in self.allowed):
+                wrong.append(f"stderr: {line}")
+        return wrong
+
+    def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal to the process we started."""
+        self.process.send_signal(number)
+
+    def wait_exit(self, within_s: float = 10.0) -> int:
+        """Wait for the end of the process; its exit code."""
+        return self.process.wait(within_s)
+
+    def stop(self) -> list[str]:
+        """TERM, then what was wrong with the end."""
+        wrong = self.complaints()
+        if self.process.poll() is None:
+            self.signal()
+            try:
+                code = self.wait_exit()
+            except subprocess.TimeoutExpired:
+                wrong.append("still running 10 s after TERM")
+                self.process.kill()
+                code = self.process.wait()
+            if code != 0:
+                wrong.append(f"exit code {code} after TERM")
+            wrong += [w for w in self.complaints() if w.startswith("stderr") and w not in wrong]
+        return wrong
+
+    def _log_lines(self) -> list[str]:
+        with open(self.log_path, "rb") as file:
+            file.seek(self._log_at)
+            data = file.read()
+        return data[: data.rfind(b"\n") + 1].decode("utf-8").splitlines()
+
+    def _wait_listening(self, count: int) -> list[Address]:
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            text = self.stderr_path.read_text("utf-8", "replace")
+            found = BANNER.findall(text)
+            if len(found) >= count:
+                return [_address_of(word) for word in found[:count]]
+            if self.process.poll() is not None:
+                raise AssertionError(f"pygw ended with {self.process.returncode}:\n{text}")
+            time.sleep(0.01)
+        self.process.kill()
+        raise AssertionError(f"pygw did not listen within {START_S} s:\n{text}")
+
+
+def _address_of(word: str) -> Address:
+    if word.startswith("unix:"):
+        return word[5:]
+    host, _, port = word.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _limiter(descriptors: int | None) -> Callable[[], None] | None:
+    if descriptors is None:
+        return None
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on just now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,1 @@
+"""Programs that belong to the test suite and are run by hand or by ``.ci/run``."""

@@ -1,0 +1,449 @@
+"""The supervisor with stand-in workers: start, death and back-off, drain, signals, sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNER = Path(__file__).with_name("supervisor_runner.py")
+PATIENCE_S = 15.0
+
+
+class Running:
+    """A supervisor process, its files, and waiting for what they say."""
+
+    def __init__(self, folder: Path, config: str, **options: float) -> None:
+        folder = Path(tempfile.mkdtemp(dir=folder))
+        self.log = folder / "access.log"
+        self.errors = folder / "stderr.txt"
+        path = folder / "pygw.yaml"
+        text = f"access_log: {{path: {self.log}}}\n" if "access_log" not in config else ""
+        if "listeners" not in config:
+            text += 'listeners: [{bind: "127.0.0.1:0"}]\n'
+        text += "routes: [{match: {path: /*}, middleware: [{echo: {}}]}]\n"
+        path.write_text(text + config)
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, str(RUNNER), str(path), json.dumps(options)],
+                stdin=subprocess.DEVNULL,
+                stderr=errors,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it, and check that no worker outlives it."""
+        pids = self.pids("start")
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.wait_for(lambda: not any(map(alive, pids)), "workers gone")
+
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end, f"waited in vain for {what}:\n{self.text()}"
+            time.sleep(0.005)
+
+    def text(self) -> str:
+        return self.errors.read_text()
+
+    def notes(self, what: str) -> list[str]:
+        """Lines of the access log with this first word."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [line for line in lines if line.split()[0] == what]
+
+    def pids(self, what: str) -> list[int]:
+        return [int(line.split()[2]) for line in self.notes(what)]
+
+    def ready(self) -> Running:
+        self.wait_for(lambda: "ready" in self.text() or self.process.poll() is not None, "ready")
+        assert "ready" in self.text(), self.text()
+        return self
+
+    @property
+    def binds(self) -> list[str]:
+        (line,) = re.findall(r"^ready (.*)$", self.text(), re.MULTILINE)
+        return line.split()
+
+    @property
+    def port(self) -> int:
+        return int(self.binds[0].rpartition(":")[2])
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+    def ask(self, path: str = "/") -> dict[str, Any]:
+        with self.connect() as sock:
+            return ask_on(sock, path)
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    def code(self) -> int:
+        return self.process.wait(PATIENCE_S)
+
+
+def ask_on(sock: socket.socket, path: str = "/") -> dict[str, Any]:
+    sock.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    return answer_on(sock)
+
+
+def answer_on(sock: socket.socket) -> dict[str, Any]:
+    data = b""
+    while chunk := sock.recv(65536):
+        data += chunk
+    facts: dict[str, Any] = json.loads(data.partition(b"\r\n\r\n")[2])
+    return facts
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts supervisors in the test's folder and ends them after it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda config="", **options: stack.enter_context(Running(tmp_path, config, **options))
+
+
+def test_every_worker_serves_before_ready_is_said(start: Start) -> None:
+    run = start("workers: 3\n").ready()
+    assert sorted(line.split()[1] for line in run.notes("start")) == ["0", "1", "2"]
+    seen: set[int] = set()
+    run.wait_for(lambda: seen.add(run.ask()["index"]) or len(seen) == 3, "all three")
+    run.signal()
+    assert run.code() == 0
+
+
+def test_worker_learns_everything_but_its_channel_through_the_channel(start: Start) -> None:
+    run = start("workers: 2\n").ready()
+    facts = run.ask()
+    assert len(facts["argv"]) == 1
+    assert facts["argv"][0].isdigit()
+    assert facts["shared_bytes"] == 2 * 4096
+    assert facts["listener"] == "l1"
+    (pid, *_) = run.pids("start")
+    environment = Path(f"/proc/{pid}/environ").read_text()
+    assert "pygw-" not in environment
+
+
+def test_worker_inherits_only_its_own_socket(start: Start) -> None:
+    few, many = start("workers: 1\n").ready(), start("workers: 6\n").ready()
+    assert few.ask()["descriptors"] == many.ask()["descriptors"]
+
+
+def test_killed_worker_is_started_again(start: Start) -> None:
+    run = start().ready()
+    (first,) = run.pids("start")
+    os.kill(first, signal.SIGKILL)
+    run.wait_for(lambda: len(run.notes("start")) == 2, "a second start")
+    assert run.ask()["pid"] == run.pids("start")[1]
+    assert f"worker 0 (pid {first}) was killed by SIGKILL; starting it again in 0.1 s" in run.text()
+
+
+def test_client_that_connects_while_the_worker_is_dead_is_served_by_the_next(start: Start) -> None:
+    run = start(backoff_first_s=0.5).ready()
+    os.kill(run.pids("start")[0], signal.SIGKILL)
+    run.wait_for(lambda: "was killed" in run.text(), "the death to be noticed")
+    assert run.ask()["pid"] == run.pids("start")[1]
+
+
+def test_other_workers_serve_while_one_is_dead(start: Start) -> None:
+    run = start("workers: 2\n", backoff_first_s=20).ready()
+    first, second = run.pids("start")
+    with contextlib.ExitStack() as stack:
+        os.kill(first, signal.SIGKILL)
+        run.wait_for(lambda: "was killed" in run.text(), "the death to be noticed")
+        # The dead worker's share waits in its socket; the others get the living one.
+        socks = [stack.enter_context(run.connect()) for _ in range(40)]
+        for sock in socks:
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answered: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            for sock in list(socks):
+                sock.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    if sock.recv(1, socket.MSG_PEEK):
+                        sock.settimeout(PATIENCE_S)
+                        answered.append(answer_on(sock))
+                        socks.remove(sock)
+            return bool(answered)
+
+        run.wait_for(look, "an answer")
+        assert {facts["pid"] for facts in answered} == {second}
+
+
+def test_back_off_doubles_up_to_its_bound(start: Start) -> None:
+    run = start(backoff_first_s=0.01, backoff_max_s=0.04).ready()
+    for count in range(1, 6):
+        run.wait_for(lambda n=count: len(run.notes("start")) == n, f"start {count}")
+        os.kill(run.pids("start")[-1], signal.SIGKILL)
+    run.wait_for(lambda: run.text().count("starting it again") == 5, "five deaths")
+    delays = re.findall(r"again in ([0-9.]+) s", run.text())
+    assert delays == ["0.01", "0.02", "0.04", "0.04", "0.04"]
+
+
+def test_back_off_is_really_waited(start: Start) -> None:
+    run = start(backoff_first_s=0.3).ready()
+    os.kill(run.pids("start")[0], signal.SIGKILL)
+    run.wait_for(lambda: "was killed" in run.text(), "the death to be noticed")
+    began_s = time.monotonic()
+    run.wait_for(lambda: len(run.notes("start")) == 2, "a second start")
+    assert time.monotonic() - began_s > 0.2
+
+
+def test_back_off_starts_anew_after_a_long_life(start: Start) -> None:
+    run = start(backoff_first_s=0.01, backoff_reset_s=0).ready()
+    for count in range(1, 4):
+        run.wait_for(lambda n=count: len(run.notes("start")) == n, f"start {count}")
+        os.kill(run.pids("start")[-1], signal.SIGKILL)
+    run.wait_for(lambda: run.text().count("starting it again") == 3, "three deaths")
+    assert re.findall(r"again in ([0-9.]+) s", run.text()) == ["0.01"] * 3
+
+
+def test_signal_during_back_off_ends_at_once(start: Start) -> None:
+    run = start(backoff_first_s=30).ready()
+    os.kill(run.pids("start")[0], signal.SIGKILL)
+    run.wait_for(lambda: "starting it again" in run.text(), "back-off")
+    run.signal()
+    assert run.code() == 0
+    assert len(run.notes("start")) == 1
+
+
+@pytest.mark.parametrize("mode", ["bad-plan", "late-bad-plan"])
+def test_plan_error_ends_the_whole_with_its_message(start: Start, mode: str) -> None:
+    run = start(f"workers: 3\nforwarding: {{via: {mode}}}\n")
+    assert run.code() == 1
+    assert "made to fail" in run.text()
+    assert "Traceback" not in run.text()
+    assert "ready" not in run.text()
+    assert len(run.notes("start")) <= 3
+
+
+def test_bug_at_start_shows_its_traceback(start: Start) -> None:
+    run = start("forwarding: {via: bug}\n")
+    assert run.code() == 1
+    assert "cannot start: RuntimeError: made to fail" in run.text()
+    assert "Traceback" in run.text()
+
+
+def test_death_at_the_first_start_ends_the_whole(start: Start) -> None:
+    run = start("forwarding: {via: die}\n")
+    assert run.code() == 1
+    assert "ended with code 9 before it served" in run.text()
+    assert len(run.notes("start")) == 1
+
+
+def test_worker_that_never_gets_ready_is_given_up(start: Start) -> None:
+    run = start("forwarding: {via: mute}\n", ready_timeout_s=0.5)
+    assert run.code() == 1
+    assert "did not serve within 0.5 s" in run.text()
+
+
+def test_signal_during_the_start_ends_it(start: Start) -> None:
+    run = start("drain: 0s\nforwarding: {via: mute}\n", kill_grace_s=0.2)
+    run.wait_for(lambda: run.notes("start"), "the start")
+    run.signal()
+    assert run.code() == 1
+    assert "1 worker killed" in run.text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_drain_lets_what_runs_end_and_refuses_what_is_new(start: Start, number: int) -> None:
+    run = start("workers: 2\n").ready()
+    with waiting_client(run) as sock:
+        run.signal(number)
+        run.wait_for(lambda: len(run.notes("drain")) == 2, "the drain")
+        run.wait_for(lambda: refused(run.port), "new clients to be refused")
+        assert run.process.poll() is None
+        sock.sendall(b"x")
+        assert answer_on(sock)["pid"] == run.pids("waiting")[0]
+    assert run.code() == 0
+    assert len(run.notes("drained")) == 2
+    assert run.notes("cut") == []
+
+
+def test_drain_ends_at_its_time_limit(start: Start) -> None:
+    run = start("drain: 300ms\n").ready()
+    with waiting_client(run) as sock:
+        run.signal()
+        assert run.code() == 0
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(1) == b""
+    assert len(run.notes("cut")) == 1
+    assert "drain timed out after 0.3 s" in run.text()
+
+
+def test_second_signal_stops_now(start: Start) -> None:
+    run = start("drain: 60s\n").ready()
+    with waiting_client(run) as sock:
+        run.signal()
+        run.wait_for(lambda: run.notes("drain"), "the drain")
+        run.signal(signal.SIGINT)
+        assert run.code() == 0
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(1) == b""
+    assert run.notes("drained") == []
+    assert len(run.notes("stop")) == 1
+
+
+def test_worker_deaf_to_the_drain_is_killed(start: Start) -> None:
+    run = start("drain: 100ms\nforwarding: {via: stuck}\n", kill_grace_s=0.2).ready()
+    run.signal()
+    assert run.code() == 1
+    assert "1 worker killed" in run.text()
+
+
+def test_worker_ends_itself_when_its_drain_hangs(start: Start) -> None:
+    """Its own time limit acts without the loop, also when no supervisor is there to kill it."""
+    run = start("drain: 100ms\nforwarding: {via: stuck}\n").ready()
+    (pid,) = run.pids("start")
+    run.process.kill()
+    run.wait_for(lambda: not alive(pid), "the worker's end")
+    assert "Timeout (0:00:02" in run.text()
+
+
+def test_workers_drain_and_end_when_the_supervisor_dies(start: Start) -> None:
+    run = start("workers: 2\n").ready()
+    pids = run.pids("start")
+    with waiting_client(run) as sock:
+        run.process.kill()
+        run.wait_for(lambda: len(run.notes("drain")) == 2, "the drain")
+        assert alive(run.pids("waiting")[0])
+        sock.sendall(b"x")
+        assert answer_on(sock)["pid"] in pids
+    run.wait_for(lambda: not any(map(alive, pids)), "the workers' end")
+    assert len(run.notes("drained")) == 2
+
+
+def test_term_sent_to_a_worker_drains_that_worker_and_it_is_replaced(start: Start) -> None:
+    run = start().ready()
+    (pid,) = run.pids("start")
+    with waiting_client(run) as sock:
+        os.kill(pid, signal.SIGTERM)
+        run.wait_for(lambda: run.notes("drain"), "the drain")
+        sock.sendall(b"x")
+        assert answer_on(sock)["pid"] == pid
+    run.wait_for(lambda: len(run.notes("start")) == 2, "a second start")
+    assert f"(pid {pid}) ended with code 0" in run.text()
+
+
+def test_interrupt_from_the_terminal_leaves_the_workers_to_the_supervisor(start: Start) -> None:
+    run = start().ready()
+    (pid,) = run.pids("start")
+    os.kill(pid, signal.SIGINT)
+    assert run.ask()["pid"] == pid
+    assert signal_sets(pid)["SigBlk"] & 1 << (signal.SIGINT - 1) == 0
+
+
+def test_usr1_reopens_the_access_log(start: Start) -> None:
+    run = start("workers: 2\n").ready()
+    moved = run.log.with_suffix(".1")
+    run.log.rename(moved)
+    run.signal(signal.SIGUSR1)
+    run.wait_for(lambda: len(run.notes("reopened")) == 2, "both workers in the new file")
+    os.kill(run.pids("reopened")[0], signal.SIGKILL)
+    run.wait_for(lambda: run.notes("start"), "a later worker in the new file")
+    assert "reopened" not in moved.read_text()
+
+
+def test_usr1_with_a_bad_path_keeps_the_old_file(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    run = start(f"access_log: {{path: {folder}/a.log}}\n").ready()
+    folder.rename(tmp_path / "moved")
+    run.signal(signal.SIGUSR1)
+    run.wait_for(lambda: "access log not reopened" in run.text(), "the complaint")
+    assert run.ask()["index"] == 0
+
+
+def test_access_log_that_cannot_be_opened_is_one_sentence(start: Start) -> None:
+    run = start("access_log: {path: /nonexistent/x.log}\n")
+    assert run.code() == 1
+    assert "cannot open the access log: No such file or directory" in run.text()
+    assert "Traceback" not in run.text()
+
+
+def test_address_in_use_is_one_sentence_and_starts_nothing(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        bind = f"127.0.0.1:{other.getsockname()[1]}"
+        run = start(f'listeners: [{{bind: "{bind}"}}]\n')
+        assert run.code() == 1
+    assert f"cannot listen on {bind}: the address is in use by another process" in run.text()
+    assert "Traceback" not in run.text()
+    assert run.notes("start") == []
+
+
+def test_second_gateway_does_not_join_the_first_ones_port(start: Start) -> None:
+    first = start("workers: 2\n").ready()
+    second = start(f'listeners: [{{bind: "{first.binds[0]}"}}]\n')
+    assert second.code() == 1
+    assert "in use by another process" in second.text()
+
+
+def test_unix_socket_is_shared_and_removed_at_the_end(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    run = start(f'workers: 2\nlisteners: [{{bind: "unix:{path}"}}]\n').ready()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        assert ask_on(sock)["pid"] in run.pids("start")
+    run.signal()
+    assert run.code() == 0
+    assert not path.exists()
+
+
+def test_same_listener_serves_on_ipv6(start: Start) -> None:
+    run = start('listeners: [{bind: "127.0.0.1:0"}, {name: six, bind: "[::1]:0"}]\n').ready()
+    with socket.create_connection(("::1", int(run.binds[1].rpartition(":")[2]))) as sock:
+        assert ask_on(sock)["listener"] == "six"
+
+
+@contextlib.contextmanager
+def waiting_client(run: Running) -> Iterator[socket.socket]:
+    """A client whose request runs and waits for one more byte."""
+    with run.connect() as sock:
+        sock.sendall(b"GET /wait HTTP/1.0\r\n\r\n")
+        run.wait_for(lambda: run.notes("waiting"), "the request to run")
+        yield sock
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def signal_sets(pid: int) -> dict[str, int]:
+    """The signal masks of a process, from /proc."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    pairs = (line.split(":\t") for line in lines if line.startswith("Sig"))
+    return {name: int(mask, 16) for name, mask in pairs if name != "SigQ"}

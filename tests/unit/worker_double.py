@@ -1,0 +1,135 @@
+"""A worker process whose data plane is a stand-in on asyncio streams.
+
+It answers every request with a JSON object that names its process (`/wait` only after one more
+byte), writes what it is told to the access log, and misbehaves on request: the plan's `via` names
+how. Started like `pygw.worker`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from pygw import worker
+
+
+class Double:
+    """The interface of the data plane, as far as a supervisor can see it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, index: int, shared_fd: int, log_fd: int
+    ) -> None:
+        self.loop = loop
+        self.index = index
+        self.shared_bytes = os.fstat(shared_fd).st_size
+        self.log_fd = os.dup(log_fd) if log_fd >= 0 else -1
+        self.mode = ""
+        self.starting: list[asyncio.Task[None]] = []
+        self.servers: list[asyncio.Server] = []
+        self.running = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.writers: set[asyncio.StreamWriter] = set()
+
+    def publish(self, plan_json: bytes) -> None:
+        self.mode = json.loads(plan_json)["via"]
+        self.note("start")
+        if self.mode == "bad-plan":
+            raise ValueError("routes[0].path: made to fail")
+        if self.mode == "late-bad-plan" and self.index == 1:
+            raise ValueError("made to fail in worker 1")
+        if self.mode == "bug":
+            raise RuntimeError("made to fail")
+        if self.mode == "die":
+            os._exit(9)
+        if self.mode == "mute":
+            time.sleep(60)
+
+    def listen(self, fd: int, listener: str) -> None:
+        sock = socket.socket(fileno=os.dup(fd))
+        self.starting.append(self.loop.create_task(self._listen(sock, listener)))
+
+    def reopen_log(self, fd: int) -> None:
+        os.close(self.log_fd)
+        self.log_fd = os.dup(fd)
+        self.note("reopened")
+
+    async def drain(self, timeout_s: float) -> bool:
+        self.note("drain")
+        if self.mode == "stuck":
+            # Deaf to everything but SIGKILL, like a loop that spins with the GIL held.
+            signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+            time.sleep(60)
+        for server in self.servers:
+            server.close()
+        try:
+            await asyncio.wait_for(self.idle.wait(), timeout_s)
+        except TimeoutError:
+            self.note("cut")
+            return False
+        self.note("drained")
+        return True
+
+    async def stop(self) -> None:
+        self.note("stop")
+        for server in self.servers:
+            server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+
+    async def _listen(self, sock: socket.socket, listener: str) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.writers.add(writer)
+            try:
+                await self._serve(reader, writer, listener)
+            except (OSError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                self.writers.discard(writer)
+                writer.close()
+
+        if sock.family == socket.AF_UNIX:
+            self.servers.append(await asyncio.start_unix_server(serve, sock=sock))
+        else:
+            self.servers.append(await asyncio.start_server(serve, sock=sock))
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: str
+    ) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.running += 1
+        self.idle.clear()
+        try:
+            if head.startswith(b"GET /wait"):
+                self.note("waiting")
+                await reader.readexactly(1)
+            facts: dict[str, Any] = {
+                "pid": os.getpid(),
+                "index": self.index,
+                "listener": listener,
+                "shared_bytes": self.shared_bytes,
+                "argv": sys.argv[1:],
+                "descriptors": len(os.listdir("/proc/self/fd")),
+            }
+            body = json.dumps(facts).encode()
+            writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            await writer.drain()
+        finally:
+            self.running -= 1
+            if self.running == 0:
+                self.idle.set()
+
+    def note(self, what: str) -> None:
+        """One line in the access log: what, worker index, pid."""
+        if self.log_fd >= 0:
+            os.write(self.log_fd, f"{what} {self.index} {os.getpid()}\n".encode())
+
+
+if __name__ == "__main__":
+    worker.main(Double)
