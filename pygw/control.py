@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import socket
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ FDS_MAX = 64
 """Most descriptors beside one message (the kernel's own bound is 253)."""
 
 _READ_BYTES = 1 << 16
+_BESIDE_BYTES = socket.CMSG_SPACE(FDS_MAX * array("i").itemsize)
 
 Message = dict[str, Any]
 
@@ -66,15 +68,15 @@ class Channel:
         while (end := self._buffer.find(b"\n", self._scanned)) < 0:
             self._scanned = len(self._buffer)
             try:
-                data, fds, _, _ = socket.recv_fds(
-                    self._sock, _READ_BYTES, FDS_MAX, socket.MSG_CMSG_CLOEXEC
+                data, beside, _, _ = self._sock.recvmsg(
+                    _READ_BYTES, _BESIDE_BYTES, socket.MSG_CMSG_CLOEXEC
                 )
             except BlockingIOError:
                 await self._ready(loop.add_reader, loop.remove_reader)
                 continue
             except ConnectionResetError:
                 return None
-            self._fds.extend(fds)
+            self._take_fds(beside)
             if not data:
                 return None
             self._buffer += data
@@ -90,6 +92,14 @@ class Channel:
         while self._fds:
             os.close(self._fds.popleft())
         self._sock.close()
+
+    def _take_fds(self, beside: list[tuple[int, int, bytes]]) -> None:
+        # WHY: not socket.recv_fds, which drops its flags argument: no MSG_CMSG_CLOEXEC.
+        for level, kind, data in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds = array("i")
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+                self._fds.extend(fds)
 
     def _decode(self, line: bytes) -> tuple[Message, list[int]]:
         try:

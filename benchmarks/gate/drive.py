@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ WARM_UP = 100
 SHORT, LONG = 100, 600
 REPEATS = 3  # of the long interval
 START_TIMEOUT_S = 120.0
+LOG_TIMEOUT_S = 30.0
 
 _CASES = {case.name: case for case in CASES}
 # Name of a scenario -> the macro case whose request it repeats, on one connection.
@@ -70,13 +72,23 @@ def _mark(subject: process.Child) -> None:
         raise ToolError(f"the subject made no mark:\n{subject.describe_log()}")
 
 
-def _play(subject: process.Child) -> None:
+def _log_wait(access_log: Path) -> None:
+    """Wait for the first batch of the access log: what is started on first use is then there."""
+    deadline = time.monotonic() + LOG_TIMEOUT_S
+    while not (access_log.exists() and access_log.stat().st_size):
+        if time.monotonic() > deadline:
+            raise ToolError(f"no access log was written within {LOG_TIMEOUT_S:g} s")
+        time.sleep(process.POLL_S)
+
+
+def _play(subject: process.Child, access_log: Path) -> None:
     """Send the whole schedule through a started subject."""
     port = int(process.line_read(subject, START_TIMEOUT_S))
     client = Client(port)
     requests = {name: _CASES[case].request(f"127.0.0.1:{port}") for name, case in SCENARIOS.items()}
     for request in requests.values():
         client.repeat(request, WARM_UP)
+    _log_wait(access_log)
     _mark(subject)
     for name, count in schedule():
         client.repeat(requests[name], count)
@@ -84,12 +96,12 @@ def _play(subject: process.Child) -> None:
     client.close()
 
 
-def drive(tool: Sequence[str], directory: Path, subject: Sequence[str] | None = None) -> None:
+def drive(tool: Sequence[str], directory: Path) -> None:
     """Run the schedule through a subject under `tool`, which writes its own output files."""
-    script = Path(__file__).with_name("subject.py")
-    program = subject or [sys.executable, str(script)]
+    program = [sys.executable, str(Path(__file__).with_name("subject.py"))]
+    access_log = directory / "access.log"
     with origin_run() as origin_port:
-        command = [*tool, *program, str(origin_port), str(directory / "access.log")]
+        command = [*tool, *program, str(origin_port), str(access_log)]
         try:
             with process.child_run(
                 "subject",
@@ -100,7 +112,7 @@ def drive(tool: Sequence[str], directory: Path, subject: Sequence[str] | None = 
                 stdout=subprocess.PIPE,
                 env=machine.python_environment() | {"PYTHONHASHSEED": "0"},
             ) as child:
-                _play(child)
+                _play(child, access_log)
                 assert child.popen.stdin is not None
                 child.popen.stdin.close()
                 child.popen.wait(START_TIMEOUT_S)

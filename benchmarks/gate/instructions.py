@@ -6,7 +6,6 @@ of user space only and does not depend on the speed or load of the machine. Read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.gate.drive import MARK, Cost, ToolError, costs, drive
@@ -37,12 +36,13 @@ def intervals_read(directory: Path) -> list[int]:
     return totals[1:]
 
 
-def instructions_count(directory: Path, subject: Sequence[str] | None = None) -> dict[str, Cost]:
+def instructions_count(directory: Path) -> dict[str, Cost]:
     """Return the user instructions per request by scenario; ToolError when it cannot be done.
 
     `directory` must be empty; callgrind's files stay there for callgrind_annotate.
     """
     tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/callgrind.out"]
+    tool += ["--compress-strings=no"]  # so that each file can be read without the others
     tool += [f"--dump-before={name}" for name in _TRIGGERS]
-    drive(tool, directory, subject)
+    drive(tool, directory)
     return costs(intervals_read(directory))

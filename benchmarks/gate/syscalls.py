@@ -50,7 +50,7 @@ def per_request(intervals: Sequence[Counter[str]]) -> dict[str, dict[str, float]
     found: dict[str, dict[str, float]] = {name: {} for name in SCENARIOS}
     for kind in sorted({call for interval in intervals for call in interval} | LIMITS.keys()):
         for name, cost in costs([interval[kind] for interval in intervals]).items():
-            if kind in LIMITS or abs(cost.median) > 0.001:
+            if kind in LIMITS or cost.median > 0.001:
                 found[name][kind] = round(cost.median, 3)
     return found
 
@@ -65,11 +65,9 @@ def problems(calls: dict[str, dict[str, float]]) -> list[str]:
     ]
 
 
-def syscalls_count(
-    directory: Path, subject: Sequence[str] | None = None
-) -> dict[str, dict[str, float]]:
+def syscalls_count(directory: Path) -> dict[str, dict[str, float]]:
     """Return the system calls per request by scenario; ToolError when it cannot be done."""
     trace = directory / "strace.out"
-    drive(["strace", "-f", "-qq", "-s", "0", "-o", str(trace)], directory, subject)
+    drive(["strace", "-f", "-qq", "-s", "0", "-o", str(trace)], directory)
     with trace.open(errors="replace") as lines:
         return per_request(intervals_parse(lines))

@@ -8,7 +8,7 @@
 # write failed); requests go on in any case.
 
 from libc.stdint cimport uint32_t, uint64_t
-from pygw._core.libs.uv cimport uv_loop_t, uv_fs_t
+from pygw._core.libs.uv cimport uv_buf_t, uv_loop_t, uv_fs_t
 from pygw._core.types.memory cimport blocks_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport exchange_t
@@ -24,6 +24,9 @@ cdef enum:
     LOG_CLOSE_TRIES = 10      # a file that would block is tried so often before a close gives up
 
 ctypedef void (*log_closed_fn)(void* arg) noexcept nogil
+# Starts the write of `piece`; access_log_wrote must follow, from the loop, once. A negative errno: it
+# could not start.
+ctypedef int (*log_write_fn)(access_log_t* log, const uv_buf_t* piece) noexcept nogil
 
 cdef struct log_buffer_t:
     uint32_t used             # bytes of whole lines
@@ -46,6 +49,7 @@ cdef struct access_log_t:
     uv_fs_t* request          # own: one write at a time
     blocks_t requests         # where its memory comes from
     log_clock_t clock         # the time as text, by second
+    log_write_fn write        # static: libuv's thread pool, or a test's
     log_closed_fn closed      # static; NULL while open
     void* closed_arg          # borrow(who closes, until closed)
     log_buffer_t buffers[2]
@@ -58,6 +62,8 @@ cdef void access_log_line(access_log_t* log, exchange_t* x, int format,
                           uint64_t unix_ms) noexcept nogil
 # Sends what is buffered on its way now.
 cdef void access_log_flush(access_log_t* log) noexcept nogil
+# The write is over: bytes taken, or a negative errno.
+cdef void access_log_wrote(access_log_t* log, int result) noexcept nogil
 # Goes on with another file, fd >= 0, taken over; a write in flight ends on the old one, which is
 # closed.
 cdef void access_log_reopen(access_log_t* log, int fd) noexcept nogil

@@ -60,6 +60,7 @@ cdef int access_log_init(access_log_t* log, uv_loop_t* loop, wheel_t* wheel, int
     log.blocked = False
     log.wanted = False
     log.tries = 0
+    log.write = log_write
     log.closed = NULL
     log.closed_arg = NULL
     log.clock.second = 0
@@ -91,6 +92,10 @@ cdef void leaving_drop(access_log_t* log) noexcept nogil:
     b.used = b.written = 0
 
 
+cdef int log_write(access_log_t* log, const uv_buf_t* piece) noexcept nogil:
+    return uv.fs_write(log.loop, log.request, log.fd, piece, 1, -1, log_on_write)
+
+
 # Sends on its way what is left of the leaving buffer.
 cdef void write_start(access_log_t* log) noexcept nogil:
     cdef log_buffer_t* b = leaving(log)
@@ -98,7 +103,7 @@ cdef void write_start(access_log_t* log) noexcept nogil:
     BUG_ON(log.writing or b.written >= b.used)
     piece.base = b.bytes + b.written
     piece.len = b.used - b.written
-    if unlikely(uv.fs_write(log.loop, log.request, log.fd, &piece, 1, -1, log_on_write) < 0):
+    if unlikely(log.write(log, &piece) < 0):
         leaving_drop(log)
         return
     log.writing = True
@@ -134,10 +139,12 @@ cdef void leaving_settle(access_log_t* log, int result) noexcept nogil:
 
 
 cdef void log_on_write(uv_fs_t* request) noexcept nogil:
-    cdef access_log_t* log = (<log_request_t*>request - 1).log
-    cdef log_buffer_t* b = leaving(log)
     cdef int result = -uv.fs_get_system_error(request)
     uv.fs_req_cleanup(request)
+    access_log_wrote((<log_request_t*>request - 1).log, result)
+
+
+cdef void access_log_wrote(access_log_t* log, int result) noexcept nogil:
     log.writing = False
     leaving_settle(log, result if result != 0 else UV_EIO)
     if unlikely(log.next_fd >= 0):

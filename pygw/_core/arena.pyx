@@ -7,8 +7,9 @@
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy, memset
-from pygw._core.check cimport BUG_ON, PYGW_DEBUG, unlikely
+from pygw._core.check cimport BUG_ON, PYGW_DEBUG, likely, unlikely
 from pygw._core.limits cimport ARENA_CHUNK
+from pygw._core.shortage cimport shortage
 from pygw._core.types.memory cimport arena_t, arena_chunk_t
 
 
@@ -23,7 +24,9 @@ cdef void arena_init(arena_t* a, char* memory, size_t size, size_t max_bytes) no
 # A chunk that holds at least `size` bytes becomes the current one.
 cdef char* arena_grow(arena_t* a, size_t size) noexcept nogil:
     cdef size_t wanted = size if PYGW_DEBUG or size > ARENA_CHUNK else ARENA_CHUNK
-    cdef arena_chunk_t* chunk = <arena_chunk_t*>malloc(sizeof(arena_chunk_t) + wanted)
+    cdef arena_chunk_t* chunk = NULL
+    if likely(not shortage()):
+        chunk = <arena_chunk_t*>malloc(sizeof(arena_chunk_t) + wanted)
     if chunk == NULL:
         return NULL
     chunk.next = a.chunks

@@ -7,6 +7,7 @@
 from libc.stdlib cimport malloc, free
 from pygw._core.check cimport BUG_ON, PYGW_DEBUG, likely
 from pygw._core.limits cimport SPARE_BLOCKS
+from pygw._core.shortage cimport shortage
 from pygw._core.types.memory cimport block_t, blocks_t
 
 
@@ -24,7 +25,8 @@ cdef void* block_take(blocks_t* b) noexcept nogil:
         b.free = block.next
         b.spare -= 1
     else:
-        block = <block_t*>malloc(b.size)
+        if likely(not shortage()):
+            block = <block_t*>malloc(b.size)
         if block == NULL:
             return NULL
     b.live += 1

@@ -13,6 +13,7 @@ from pygw._core.types.memory cimport (
     buffer_t, buffers_t, slice_t, slices_t, BUFFER_LARGE, BUFFER_CLASSES)
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.fault cimport E_CORE_MEMORY
+from pygw._core.shortage cimport shortage
 
 cdef uint32_t[3] CAPS = [SMALL_BUFFER, MEDIUM_BUFFER, LARGE_BUFFER]
 cdef uint32_t[3] SPARES = [SPARE_BUFFERS, SPARE_BUFFERS, SPARE_LARGE_BUFFERS]
@@ -47,7 +48,8 @@ cdef buffer_t* buffer_take(buffers_t* home, int kind) noexcept nogil:
         home.free[kind] = b.next
         home.spare[kind] -= 1
     else:
-        b = <buffer_t*>malloc(sizeof(buffer_t) + CAPS[kind])
+        if likely(not shortage()):
+            b = <buffer_t*>malloc(sizeof(buffer_t) + CAPS[kind])
         if b == NULL:
             return NULL
         b.home = home

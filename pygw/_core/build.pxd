@@ -17,6 +17,8 @@ ctypedef int (*filter_build_fn)(Part part, arena_t* arena, filter_t* out) except
 
 # A whole plan with refs = 1 from its JSON text. Raises PlanError naming the place and the fault.
 cdef plan_t* plan_build(bytes text) except NULL
+# The same in at most max_bytes: what other live plans leave of PLAN_BYTES_MAX.
+cdef plan_t* plan_build_within(bytes text, size_t max_bytes) except NULL
 # Frees a plan and its filters' conf (refs must be 0, or 1 for a plan that was never published).
 cdef void plan_free(plan_t* plan) noexcept nogil
 # Bytes a plan takes.

@@ -408,11 +408,15 @@ cdef Part plan_read(bytes text):
 
 
 cdef plan_t* plan_build(bytes text) except NULL:
+    return plan_build_within(text, PLAN_BYTES_MAX)
+
+
+cdef plan_t* plan_build_within(bytes text, size_t max_bytes) except NULL:
     cdef Part root = plan_read(text)
     cdef plan_t* plan = <plan_t*>calloc(1, sizeof(plan_t))
     if plan == NULL:
         raise MemoryError
-    arena_init(&plan.arena, NULL, 0, PLAN_BYTES_MAX)
+    arena_init(&plan.arena, NULL, 0, max_bytes)
     plan.refs = 1
     try:
         plan_fill(plan, root)

@@ -1,90 +1,25 @@
-# Owns: a client's connection: HTTP/1 as the exchange's downstream stream, one exchange at a time.
+# Owns: what a client's connection does: accepting, reading request after request, time, closing.
 # Thread and GIL: one worker's loop; no GIL.
 # Never does: read a second request before the first is answered, beyond one buffer.
 # Read next: relay.pxd, listener.pxd.
-#
-# IDLE > HEAD > BUSY > IDLE ...; BUSY > DRAIN > IDLE when an answer ended before its request;
-# BUSY > TUNNEL; any > LINGER (our FIN is out, unread bytes are discarded) > CLOSING.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t
 from pygw._core.libs.uv cimport uv_stream_t
-from pygw._core.types.address cimport address_t
-from pygw._core.types.memory cimport blocks_t
-from pygw._core.types.stream cimport stream_t
-from pygw._core.types.timer cimport timer_t
-from pygw._core.types.transport cimport transport_t, transport_on_t, transports_t
-from pygw._core.types.exchange cimport exchange_t, host_t, plan_t
-from pygw._core.http1_read cimport http1_reader_t
-from pygw._core.inlet cimport inlet_t
-from pygw._core.outlet cimport outlet_t
-from pygw._core.timer cimport wheel_t
+from pygw._core.types.exchange cimport exchange_t
+from pygw._core.types.transport cimport transport_on_t
+from pygw._core.down cimport down_t, downs_t
 
-cdef enum down_state:
-    DOWN_IDLE = 0
-    DOWN_HEAD = 1             # a head is being read
-    DOWN_BUSY = 2             # its exchange runs
-    DOWN_DRAIN = 3            # answered; the rest of its request is read and dropped
-    DOWN_LINGER = 4
-    DOWN_TUNNEL = 5           # its transport belongs to a relay
-    DOWN_CLOSING = 6
-
-# Invariant: exchange is set exactly in HEAD, BUSY, DRAIN and TUNNEL. A handle lies behind the struct.
-cdef struct down_t:
-    transport_t transport     # first: a transport callback recovers its down_t
-    stream_t stream
-    timer_t timer             # the wait of the state it is in
-    downs_t* home             # borrow(worker)
-    down_t* next              # borrow(downs): list of all
-    down_t** link
-    exchange_t* exchange      # own
-    address_t peer
-    uint32_t served           # requests so far
-    uint32_t dropped          # bytes discarded in DRAIN and LINGER
-    uint16_t listener         # index of its listener in plans
-    uint8_t state             # down_state
-    uint8_t request_done      # the request's end was read
-    uint8_t input_dead        # its bytes can not be trusted any more
-    uint8_t half_closed       # the client sent FIN and is answered all the same
-    uint8_t close_after       # the answer says Connection: close
-    uint8_t parsing           # down_parse is on the stack
-    uint8_t head_timed        # the timer runs for the head being read
-    inlet_t inlet
-    outlet_t outlet
-    http1_reader_t reader
-
-ctypedef void (*downs_changed_fn)(downs_t* home) noexcept nogil
-
-cdef struct downs_t:
-    host_t* host              # borrow(worker)
-    transports_t* transports  # borrow(worker)
-    wheel_t* wheel            # borrow(worker)
-    plan_t** plan             # borrow(worker): the current plan
-    down_t* first             # own
-    blocks_t blocks           # down_t with its handle
-    blocks_t exchanges
-    uint64_t count            # connections open or closing
-    uint64_t running          # exchanges begun and not over
-    uint8_t draining          # no further request on any connection
-    downs_changed_fn closed   # static: after each connection that is gone
-    void (*plan_unpin)(downs_t* home, plan_t* plan) noexcept nogil   # static
-
-cdef void downs_init(downs_t* home, host_t* host, transports_t* transports, wheel_t* wheel,
-                     plan_t** plan) noexcept nogil
-cdef void downs_fini(downs_t* home) noexcept nogil
 # Takes the client that waits at `server`. False: out of memory, it still waits.
 cdef bint down_accept(downs_t* home, uv_stream_t* server, bint is_unix,
                       uint16_t listener) noexcept nogil
 # The same in steps, for other kinds of transport: make it, open d.transport with down_transport_on,
 # fill d.peer, start.
-cdef down_t* down_new(downs_t* home, uint16_t listener) noexcept nogil
+cdef down_t* down_make(downs_t* home, uint16_t listener) noexcept nogil
 cdef const transport_on_t* down_transport_on() noexcept nogil
 cdef void down_start(down_t* d) noexcept nogil
 # No further request: idle connections close, others after their answer.
 cdef void downs_drain(downs_t* home) noexcept nogil
-# Every connection ends now; exchanges with E_CORE_STOPPED.
+# Every connection but tunnels ends now; exchanges with E_CORE_STOPPED.
 cdef void downs_stop(downs_t* home) noexcept nogil
 # host.exchange_done (types/exchange.pxd).
 cdef void down_exchange_done(exchange_t* x) noexcept nogil
-cdef down_t* down_of(exchange_t* x) noexcept nogil
-# The connection ends, whatever its state.
-cdef void down_close(down_t* d, bint reset) noexcept nogil

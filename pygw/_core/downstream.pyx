@@ -1,106 +1,69 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, nonecheck=False
-# Owns: a client's connection: HTTP/1 as the exchange's downstream stream, one exchange at a time.
+# Owns: what a client's connection does: accepting, reading request after request, time, closing.
 # Thread and GIL: one worker's loop; no GIL.
 # Never does: read a second request before the first is answered, beyond one buffer.
 # Read next: downstream.pxd for the contract.
 
+from libc.stdint cimport uint32_t
 from libc.string cimport memset
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport likely, unlikely
 from pygw._core.limits cimport DRAIN_BODY_MAX, LINGER_BYTES, LINGER_MS, MEDIUM_BUFFER
-from pygw._core.types.header cimport headers_t
 from pygw._core.types.memory cimport slices_t, BUFFER_SMALL, BUFFER_LARGE
-from pygw._core.types.message cimport *
-from pygw._core.types.stream cimport stream_ops_t
-from pygw._core.types.transport cimport transport_on_t, TF_BROKEN, TF_CLOSING
-from pygw._core.types.exchange cimport (
-    limits_t, XF_CONTINUE_SENT, XF_REFUSED, XF_TUNNEL, XF_ENDING)
-from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage
+from pygw._core.types.message cimport half_t, FRAMING_LENGTH
+from pygw._core.types.timer cimport timer_t
+from pygw._core.types.transport cimport transport_t, transports_t, TF_BROKEN
+from pygw._core.types.exchange cimport plan_t
+from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage, AF_UNIX
 from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
 from pygw._core.address cimport address_from_socket
-from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
-from pygw._core.buffer cimport buffer_ref, slices_add, slices_clear, slices_init
+from pygw._core.block cimport block_take
+from pygw._core.buffer cimport buffer_ref, slices_add, slices_init
+from pygw._core.down cimport *
+from pygw._core.down_answer cimport down_stream_ops
 from pygw._core.exchange cimport (
     exchange_begin, exchange_refuse, exchange_abort, exchange_on_down)
-from pygw._core.exchange_memory cimport exchange_init, exchange_fini
+from pygw._core.exchange_memory cimport exchange_init
 from pygw._core.fault cimport (
     E_CORE_MEMORY, E_CORE_STOPPED, E_DOWN_BODY_TIMEOUT, E_DOWN_CLOSED, E_DOWN_HEAD_TIMEOUT,
     E_DOWN_RESET, E_DOWN_SLOW_READER)
-from pygw._core.http1_read cimport *
-from pygw._core.http1_write cimport WRITE_CLOSE, WRITE_KEEP_ALIVE, WRITE_UPGRADE
-from pygw._core.inlet cimport *
-from pygw._core.outlet cimport outlet_framing, outlet_response, outlet_body, outlet_end
-from pygw._core.stats cimport stat_add, stat_set, ST_ACCEPTED, ST_CONNECTIONS
-from pygw._core.timer cimport timer_init, timer_arm, timer_disarm, timer_detach
-from pygw._core.transport cimport *
-from pygw._core.transport_uv cimport transport_handle_bytes, transport_accept, transport_peer
-
-
-cdef inline down_t* from_stream(stream_t* s) noexcept nogil:
-    return <down_t*>(<char*>s - <size_t>&(<down_t*>NULL).stream)
+from pygw._core.http1_read cimport (
+    http1_found_t, http1_read, http1_reader_move, http1_reader_request, READ_END, READ_HEAD)
+from pygw._core.inlet cimport (
+    inlet_data, inlet_filled, inlet_fini, inlet_head_space, inlet_rest, inlet_space, inlet_unread)
+from pygw._core.timer cimport timer_init, timer_arm, timer_disarm
+from pygw._core.transport cimport (
+    transport_finish, transport_queued, transport_read_start, transport_read_stop,
+    transports_flush)
+from pygw._core.transport_uv cimport transport_accept, transport_peer
 
 
 cdef inline down_t* from_timer(timer_t* t) noexcept nogil:
     return <down_t*>(<char*>t - <size_t>&(<down_t*>NULL).timer)
 
 
-cdef down_t* down_of(exchange_t* x) noexcept nogil:
-    return from_stream(x.down)
-
-
-cdef inline size_t down_bytes() noexcept nogil:
-    return (sizeof(down_t) + 15) & ~<size_t>15
-
-
-cdef void downs_init(downs_t* home, host_t* host, transports_t* transports, wheel_t* wheel,
-                     plan_t** plan) noexcept nogil:
-    memset(home, 0, sizeof(downs_t))
-    home.host = host
-    home.transports = transports
-    home.wheel = wheel
-    home.plan = plan
-    blocks_init(&home.blocks, down_bytes() + transport_handle_bytes())
-    blocks_init(&home.exchanges, sizeof(exchange_t))
-
-
-cdef void downs_fini(downs_t* home) noexcept nogil:
-    blocks_fini(&home.blocks)
-    blocks_fini(&home.exchanges)
-
-
 # --- a connection's life --------------------------------------------------------------------------
 
 
-cdef down_t* down_new(downs_t* home, uint16_t listener) noexcept nogil:
-    cdef down_t* d = <down_t*>block_take(&home.blocks)
-    if unlikely(d == NULL):
-        return NULL
-    memset(d, 0, sizeof(down_t))
-    d.home = home
-    d.listener = listener
-    d.stream.ops = &stream_ops
-    d.stream.version = 11
-    d.outlet.transport = &d.transport
-    inlet_init(&d.inlet)
-    timer_init(&d.timer, on_timer)
-    d.next = home.first
-    d.link = &home.first
-    if d.next != NULL:
-        d.next.link = &d.next
-    home.first = d
-    home.count += 1
-    stat_add(home.host.counters, ST_ACCEPTED, 1)
-    stat_set(home.host.counters, ST_CONNECTIONS, home.count)
+cdef void on_closed(transport_t* t) noexcept nogil:
+    down_closed(<down_t*>t)
+
+
+cdef down_t* down_make(downs_t* home, uint16_t listener) noexcept nogil:
+    cdef down_t* d = down_new(home, listener)
+    if likely(d != NULL):
+        d.stream.ops = down_stream_ops()
+        timer_init(&d.timer, on_timer)
     return d
 
 
 cdef bint down_accept(downs_t* home, uv_stream_t* server, bint is_unix,
                       uint16_t listener) noexcept nogil:
-    cdef down_t* d = down_new(home, listener)
+    cdef down_t* d = down_make(home, listener)
     cdef sockaddr_storage peer
     if unlikely(d == NULL):
         return False
     memset(&peer, 0, sizeof(peer))
-    peer.ss_family = 1                               # AF_UNIX: its peers have no address
+    peer.ss_family = AF_UNIX                         # whose peers have no address
     if unlikely(transport_accept(&d.transport, home.transports, &transport_on,
                                  <char*>d + down_bytes(), server, is_unix) != 0):
         d.state = DOWN_CLOSING
@@ -121,32 +84,6 @@ cdef void down_start(down_t* d) noexcept nogil:
     timer_arm(d.home.wheel, &d.timer, d.home.plan[0].limits.client_head_ms)
 
 
-cdef void down_close(down_t* d, bint reset) noexcept nogil:
-    if d.state == DOWN_CLOSING:
-        return
-    if d.state == DOWN_HEAD:
-        exchange_free(d)                             # it has not begun
-    d.state = DOWN_CLOSING
-    timer_detach(d.home.wheel, &d.timer)
-    transport_close(&d.transport, reset)
-
-
-cdef void on_closed(transport_t* t) noexcept nogil:
-    cdef down_t* d = <down_t*>t
-    cdef downs_t* home = d.home
-    BUG_ON(d.exchange != NULL)
-    inlet_fini(&d.inlet)
-    timer_detach(home.wheel, &d.timer)
-    d.link[0] = d.next
-    if d.next != NULL:
-        d.next.link = d.link
-    block_give(&home.blocks, d)
-    home.count -= 1
-    stat_set(home.host.counters, ST_CONNECTIONS, home.count)
-    if home.closed != NULL:
-        home.closed(home)
-
-
 cdef void downs_drain(downs_t* home) noexcept nogil:
     cdef down_t* d = home.first
     cdef down_t* next_down
@@ -165,27 +102,13 @@ cdef void downs_stop(downs_t* home) noexcept nogil:
         if d.state == DOWN_BUSY:
             exchange_abort(d.exchange, E_CORE_STOPPED)
         elif d.state == DOWN_DRAIN:
-            exchange_free(d)
+            down_exchange_free(d)
         if d.state != DOWN_TUNNEL:
             down_close(d, False)
         d = d.next                                   # its memory stays until on_closed
 
 
 # --- exchanges ------------------------------------------------------------------------------------
-
-
-cdef void exchange_free(down_t* d) noexcept nogil:
-    cdef exchange_t* x = d.exchange
-    cdef plan_t* plan = x.plan
-    d.exchange = NULL
-    d.stream.on = NULL
-    d.stream.sink = NULL
-    exchange_fini(x)
-    block_give(&d.home.exchanges, x)
-    d.home.running -= 1
-    plan.refs -= 1
-    if unlikely(plan.refs == 0):
-        d.home.plan_unpin(d.home, plan)
 
 
 cdef bint head_begin(down_t* d) noexcept nogil:
@@ -211,19 +134,19 @@ cdef bint head_begin(down_t* d) noexcept nogil:
 
 # The exchange is answered and logged: what becomes of the connection?
 cdef void down_exchange_done(exchange_t* x) noexcept nogil:
-    cdef down_t* d = from_stream(x.down)
+    cdef down_t* d = down_of_stream(x.down)
     d.stream.on = NULL
     d.stream.sink = NULL
     if d.state == DOWN_CLOSING:
-        exchange_free(d)
+        down_exchange_free(d)
     elif d.state == DOWN_TUNNEL:
-        exchange_free(d)
+        down_exchange_free(d)
         down_close(d, False)
     elif d.close_after or d.half_closed:
-        exchange_free(d)
+        down_exchange_free(d)
         down_linger(d)
     elif d.request_done:
-        exchange_free(d)
+        down_exchange_free(d)
         down_idle(d)
     else:
         d.state = DOWN_DRAIN
@@ -260,21 +183,6 @@ cdef void down_linger(down_t* d) noexcept nogil:
 # --- time -----------------------------------------------------------------------------------------
 
 
-# The wait of a running exchange: for a reader that takes nothing, else for a body that does not
-# come; none while the client itself waits for us.
-cdef void down_arm(down_t* d) noexcept nogil:
-    cdef exchange_t* x = d.exchange
-    cdef limits_t* limits = &x.plan.limits
-    if transport_queued(&d.transport):
-        timer_arm(d.home.wheel, &d.timer, limits.slow_reader_ms)
-    elif (d.request_done or d.stream.paused
-          or (x.request.half.flags & MF_EXPECT_CONTINUE and not x.flags & XF_CONTINUE_SENT
-              and x.request.half.received == 0)):
-        timer_disarm(&d.timer)
-    else:
-        timer_arm(d.home.wheel, &d.timer, limits.client_body_ms)
-
-
 cdef void on_timer(timer_t* t) noexcept nogil:
     cdef down_t* d = from_timer(t)
     cdef transports_t* transports = d.home.transports
@@ -287,7 +195,7 @@ cdef void on_timer(timer_t* t) noexcept nogil:
             d.input_dead = True
             d.stream.on.fault(&d.stream, E_DOWN_BODY_TIMEOUT)
     elif d.state == DOWN_DRAIN:
-        exchange_free(d)
+        down_exchange_free(d)
         d.input_dead = True
         down_linger(d)
     elif d.state != DOWN_TUNNEL:
@@ -341,7 +249,7 @@ cdef void down_discard(down_t* d, uint32_t size) noexcept nogil:
 cdef void down_ended(down_t* d, int status) noexcept nogil:
     cdef bint broken = status != UV_EOF or d.transport.flags & TF_BROKEN
     if d.state == DOWN_DRAIN:
-        exchange_free(d)
+        down_exchange_free(d)
         down_close(d, False)
     elif d.state != DOWN_BUSY:
         down_close(d, False)
@@ -445,7 +353,7 @@ cdef bint down_body(down_t* d, http1_found_t* found, int error) noexcept nogil:
 # After events: is there more to read now?
 cdef bint down_after(down_t* d) noexcept nogil:
     if d.state == DOWN_DRAIN and d.request_done:
-        exchange_free(d)
+        down_exchange_free(d)
         down_idle(d)
     return d.state <= DOWN_DRAIN and inlet_unread(&d.inlet) != 0
 
@@ -454,7 +362,7 @@ cdef bint down_after(down_t* d) noexcept nogil:
 cdef bint down_drop(down_t* d, http1_found_t* found, int error) noexcept nogil:
     d.dropped += found.consumed
     if unlikely(error != 0 or d.dropped > DRAIN_BODY_MAX):
-        exchange_free(d)
+        down_exchange_free(d)
         d.input_dead = True
         down_linger(d)
         return False
@@ -478,104 +386,6 @@ cdef void on_drain(transport_t* t) noexcept nogil:
     down_arm(d)
     d.stream.on.drain(&d.stream)
 
-
-# --- what a stream can do -------------------------------------------------------------------------
-
-
-# May the rest of the request be read and dropped after an early answer?
-cdef bint down_drainable(down_t* d) noexcept nogil:
-    cdef half_t* half = &d.exchange.request.half
-    if d.request_done:
-        return True
-    if half.flags & MF_EXPECT_CONTINUE and not d.exchange.flags & XF_CONTINUE_SENT:
-        return False                                 # whether the body comes is not known
-    return half.framing == FRAMING_CHUNKED or half.length - half.received <= DRAIN_BODY_MAX
-
-
-cdef int down_stream_head(stream_t* s, half_t* half) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    cdef exchange_t* x = d.exchange
-    cdef response_t* response = <response_t*>half
-    cdef uint32_t most = x.plan.limits.keepalive_requests
-    cdef uint32_t flags = 0
-    cdef int framing
-    cdef int error
-    if response.status < 200 and response.status != 101:
-        error = outlet_response(&d.outlet, response, FRAMING_NONE, 0)
-        s.queued = transport_queued(&d.transport)
-        return error
-    framing = outlet_framing(half, False, x.request.half.version)
-    if response.status == 101:
-        flags = WRITE_UPGRADE
-    elif (not x.request.half.flags & MF_KEEP_ALIVE or d.input_dead or d.home.draining
-            or d.half_closed or framing == FRAMING_CLOSE or (most and d.served >= most)
-            or not down_drainable(d)):
-        d.close_after = True
-        flags = WRITE_CLOSE
-    elif x.request.half.version < 11:
-        flags = WRITE_KEEP_ALIVE
-    error = outlet_response(&d.outlet, response, framing, flags)
-    s.queued = transport_queued(&d.transport)
-    down_arm(d)
-    return error
-
-
-cdef int down_stream_body(stream_t* s, slices_t* slices) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    cdef int error = outlet_body(&d.outlet, slices)
-    s.queued = transport_queued(&d.transport)
-    down_arm(d)
-    return error
-
-
-cdef int down_stream_end(stream_t* s, headers_t* trailers) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    cdef int error = outlet_end(&d.outlet, trailers)
-    s.queued = transport_queued(&d.transport)
-    return error
-
-
-cdef void down_stream_flush(stream_t* s) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    transport_flush(&d.transport)
-    s.queued = transport_queued(&d.transport)
-
-
-cdef void down_stream_pause(stream_t* s) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    if s.paused:
-        return
-    s.paused = True
-    if not d.request_done:
-        transport_read_stop(&d.transport)
-        down_arm(d)
-
-
-cdef void down_stream_resume(stream_t* s) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    if not s.paused:
-        return
-    s.paused = False
-    transport_read_start(&d.transport)
-    down_arm(d)
-
-
-# What was sent still goes out, but never looks complete: a body that ends with the connection ends
-# with a reset.
-cdef void down_stream_reset(stream_t* s, int error) noexcept nogil:
-    cdef down_t* d = from_stream(s)
-    transport_flush(&d.transport)
-    down_close(d, d.outlet.open and d.outlet.framing == FRAMING_CLOSE)
-
-
-cdef stream_ops_t stream_ops
-stream_ops.head = down_stream_head
-stream_ops.body = down_stream_body
-stream_ops.end = down_stream_end
-stream_ops.flush = down_stream_flush
-stream_ops.pause = down_stream_pause
-stream_ops.resume = down_stream_resume
-stream_ops.reset = down_stream_reset
 
 cdef transport_on_t transport_on
 transport_on.space = on_space

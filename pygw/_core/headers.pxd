@@ -3,7 +3,7 @@
 # Never does: let a byte into a name or value that the wire forbids (RFC 9110 5.1, 5.5).
 # Read next: http1_read.pxd.
 
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t,
     H_AUTHORIZATION, H_COOKIE, H_PROXY_AUTHORIZATION, H_SET_COOKIE)
@@ -14,10 +14,15 @@ cdef inline bint header_id_sensitive(uint16_t id) noexcept nogil:
     return (id == H_AUTHORIZATION or id == H_COOKIE or id == H_SET_COOKIE
             or id == H_PROXY_AUTHORIZATION)
 
+cdef uint8_t token_byte[256]       # 1 for the bytes of a token (RFC 9110 5.6.2); static
+
 # The header_id of a name, case-insensitively; H_OTHER when it is not one of ours.
 cdef uint16_t header_id_of(span_t name) noexcept nogil
 # The canonical spelling of a known name ("X-Request-ID").
 cdef span_t header_name_of(uint16_t id) noexcept nogil
+cdef inline bint header_token_byte(char c) noexcept nogil:
+    return token_byte[<uint8_t>c]
+
 cdef bint header_name_valid(span_t name) noexcept nogil       # token, not empty
 cdef bint header_value_valid(span_t value) noexcept nogil     # VCHAR, obs-text, SP, HTAB; trimmed
 

@@ -35,9 +35,7 @@ cdef struct known_t:
 cdef known_t known[64]      # by header_id
 cdef uint8_t slots[128]     # name_slot -> header_id
 
-# Bytes of a token (RFC 9110 5.6.2) and of a field value (5.5), 1 where allowed.
-cdef uint8_t token_byte[256]
-cdef uint8_t value_byte[256]
+cdef uint8_t value_byte[256]    # 1 for the bytes of a field value (RFC 9110 5.5)
 
 
 # Distinct for every known name (checked when the table is filled).
@@ -51,12 +49,20 @@ cdef inline uint32_t name_slot(const char* ptr, uint32_t size) noexcept nogil:
 # the only bytes it makes equal to those and that are neither are control bytes, which no name has.
 cdef inline bint folded_equal(const char* ptr, const char* folded, uint32_t size) noexcept nogil:
     cdef uint64_t a, b
-    cdef uint32_t i = 0
-    if size < 8:
+    cdef uint32_t c, d, i = 0
+    if size < 4:
         for i in range(size):
             if (ptr[i] | 0x20) != folded[i]:
                 return False
         return True
+    if size < 8:
+        memcpy(&c, ptr, 4)
+        memcpy(&d, folded, 4)
+        if (c | 0x20202020U) != d:
+            return False
+        memcpy(&c, ptr + size - 4, 4)
+        memcpy(&d, folded + size - 4, 4)
+        return (c | 0x20202020U) == d
     while i + 8 <= size:
         memcpy(&a, ptr + i, 8)
         memcpy(&b, folded + i, 8)

@@ -11,7 +11,7 @@ from pygw._core.types.transport cimport transports_t
 from pygw._core.types.exchange cimport host_t, plan_t
 from pygw._core.access_log cimport access_log_t
 from pygw._core.clock cimport loop_clock_t
-from pygw._core.downstream cimport downs_t
+from pygw._core.down cimport downs_t
 from pygw._core.ids cimport ids_t
 from pygw._core.listener cimport listeners_t
 from pygw._core.pool cimport pools_t

@@ -15,9 +15,8 @@ from pygw._core.block cimport block_give
 from pygw._core.buffer cimport buffers_init, buffers_fini
 from pygw._core.build cimport plan_free
 from pygw._core.clock cimport clock_close, clock_init
-from pygw._core.downstream cimport (
-    down_t, downs_init, downs_fini, downs_drain, downs_stop, down_exchange_done, down_of,
-    DOWN_TUNNEL)
+from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOWN_TUNNEL
+from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
 from pygw._core.exchange cimport exchange_tunnel_ended, exchange_abort
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
 from pygw._core.ids cimport ids_init
@@ -32,6 +31,7 @@ from pygw._core.stats cimport stat_set, ST_HEARTBEAT_MS
 from pygw._core.timer cimport (
     timer_init, timer_arm, timer_disarm, timer_detach, wheel_init, wheel_now)
 from pygw._core.transport cimport transports_init, transports_fini
+from pygw._core.transport_uv cimport transport_connect
 from pygw._core.upstream cimport up_t, up_close, UP_TUNNEL
 
 cdef extern from "<time.h>" nogil:
@@ -56,7 +56,7 @@ cdef void on_attempt_end(exchange_t* x, bint reusable) noexcept nogil:
 
 cdef void on_tunnel_start(exchange_t* x) noexcept nogil:
     cdef worker_t* w = worker_of(x)
-    cdef down_t* d = down_of(x)
+    cdef down_t* d = down_of_stream(x.down)
     cdef up_t* up = <up_t*>(<char*>x.attempt.stream - <size_t>&(<up_t*>NULL).stream)
     timer_disarm(&d.timer)
     timer_disarm(&up.timer)
@@ -159,6 +159,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     host_fill(w)
     buffers_init(&w.buffers, BUFFERS_BYTES_MAX)
     transports_init(&w.transports, loop, &w.buffers)
+    w.transports.connect = transport_connect
     wheel_init(&w.wheel, 0)
     error = ids_init(&w.ids)
     if error == 0 and loop != NULL:

@@ -31,8 +31,7 @@ cdef enum:
     OPTION_CLOSE = 1
     OPTION_KEEP_ALIVE = 2
     OPTION_UPGRADE = 4
-    OPTION_BAD = 8          # a member that is no token
-    FIELDS_BROKEN = 16      # a line whose parts do not add up
+    OPTION_BAD = 8          # a member that is no token, or a field's name that is too long
 
 # What one pass over the fields found out.
 cdef struct facts_t:
@@ -108,10 +107,10 @@ cdef inline bint id_is_noted(uint16_t id) noexcept nogil:
 
 # One line, from its name to the next line's. Its parts must add up byte by byte to the line, so that
 # what leaves as raw bytes is what was checked. False: they do not.
-cdef inline bint field_settle(header_t* h, const char* line, const char* after) noexcept nogil:
+cdef inline bint line_split(header_t* h, const char* line, const char* after) noexcept nogil:
     cdef const char* p = line + h.name.len
     cdef const char* stop = after - 2
-    if unlikely(p >= stop or p[0] != c':' or h.name.len - 1 >= NAME_MAX):
+    if unlikely(p >= stop or p[0] != c':' or h.name.len == 0):
         return False
     if unlikely(stop[0] != c'\r' or stop[1] != c'\n'):
         return False
@@ -123,30 +122,38 @@ cdef inline bint field_settle(header_t* h, const char* line, const char* after) 
     h.name.ptr = line
     h.value = span(p, stop - p)
     h.raw_len = <uint32_t>(after - line)
-    h.id = header_id_of(h.name)
-    h.flags = HF_SENSITIVE if header_id_sensitive(h.id) else 0
     return True
 
 
-# The pass over all fields. `line` is where the first one must begin.
-cdef void fields_settle(half_t* half, const char* base, const char* end,
-                        facts_t* facts) noexcept nogil:
+cdef bint http1_check_lines(half_t* half, const char* base, const char* end) noexcept nogil:
     cdef header_t* h = half.headers.items
     cdef header_t* stop = h + half.headers.count
-    cdef const char* line = half.line.ptr + half.line.len
+    cdef const char* line = base + <uintptr_t>half.line.ptr + half.line.len
     cdef const char* after
-    memset(facts, 0, sizeof(facts_t))
     while h < stop:
         after = end - 2 if h + 1 == stop else base + <uintptr_t>h[1].name.ptr
-        if unlikely(base + <uintptr_t>h.name.ptr != line or not field_settle(h, line, after)):
-            facts.options = FIELDS_BROKEN
-            return
-        if id_is_noted(h.id):
-            fact_note(half, facts, h)
+        if unlikely(base + <uintptr_t>h.name.ptr != line or not line_split(h, line, after)):
+            return False
         line = after
         h += 1
-    if unlikely(line != end - 2 or line[0] != c'\r' or line[1] != c'\n'):
-        facts.options = FIELDS_BROKEN
+    return line == end - 2 and line[0] == c'\r' and line[1] == c'\n'
+
+
+# The pass over all fields.
+cdef void fields_settle(half_t* half, facts_t* facts) noexcept nogil:
+    cdef header_t* h = half.headers.items
+    cdef header_t* stop = h + half.headers.count
+    memset(facts, 0, sizeof(facts_t))
+    while h < stop:
+        h.id = header_id_of(h.name)
+        h.flags = 0
+        if unlikely(h.name.len > NAME_MAX):
+            facts.options |= OPTION_BAD
+        if h.id != H_OTHER:
+            h.flags = HF_SENSITIVE if header_id_sensitive(h.id) else 0
+            if id_is_noted(h.id):
+                fact_note(half, facts, h)
+        h += 1
 
 
 # RFC 9110 9.3 of the connection: 1.1 persists unless told otherwise, 1.0 only if told so.
@@ -239,14 +246,14 @@ cdef int expect_check(half_t* half, const facts_t* facts) noexcept nogil:
     return 0
 
 
-cdef int http1_check_request(request_t* request, const char* base, const char* end) noexcept nogil:
+cdef int http1_check_request(request_t* request, const char* base) noexcept nogil:
     cdef half_t* half = &request.half
     cdef facts_t facts
     cdef length_rule rule
     cdef int error
     http1_line_rebase_request(request, base)
-    fields_settle(half, base, end, &facts)
-    if unlikely(facts.options & (OPTION_BAD | FIELDS_BROKEN)):
+    fields_settle(half, &facts)
+    if unlikely(facts.options & OPTION_BAD):
         return E_DOWN_HEADER
     error = host_check(request, &facts)
     if unlikely(error):
@@ -296,14 +303,14 @@ cdef int bodiless_settle(response_t* response, const facts_t* facts) noexcept no
     return error
 
 
-cdef int http1_check_response(response_t* response, const char* base, const char* end,
+cdef int http1_check_response(response_t* response, const char* base,
                               bint head_request) noexcept nogil:
     cdef half_t* half = &response.half
     cdef facts_t facts
     cdef length_rule rule
     http1_line_rebase_response(response, base)
-    fields_settle(half, base, end, &facts)
-    if unlikely(facts.options & (OPTION_BAD | FIELDS_BROKEN)):
+    fields_settle(half, &facts)
+    if unlikely(facts.options & OPTION_BAD):
         return E_UP_HEADER
     half.framing = FRAMING_CLOSE
     rule = framing_settle(half, &facts)

@@ -6,9 +6,22 @@
 # Spans set here are offsets from the head's first byte until http1_line_rebase turns them into
 # pointers: the head may still move.
 
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 from pygw._core.types.header cimport span_t
 from pygw._core.types.message cimport request_t, response_t
+
+cdef extern from *:
+    int __builtin_ctzll(unsigned long long value) noexcept nogil
+
+# How many of the eight bytes at `ptr` come before the first that is not in 0x20..0x7e. A borrow or
+# carry only starts in a byte that is itself out of range, so the lowest mark is exact (and lowest is
+# first: both platforms we promise are little-endian).
+cdef inline uint32_t printable_run(const char* ptr) noexcept nogil:
+    cdef uint64_t v, marks
+    memcpy(&v, ptr, 8)
+    marks = (v | (v - 0x2020202020202020U) | (v + 0x0101010101010101U)) & 0x8080808080808080U
+    return 8 if marks == 0 else <uint32_t>__builtin_ctzll(marks) >> 3
 
 # Finds the CRLF of the line at `ptr`, of which `at` bytes are known to be good, in `size` bytes.
 # Returns the line's length, CRLF included; 0 when it goes on; -1 at a byte that no line may have.

@@ -6,7 +6,7 @@
 # Read next: http1_line.pxd for the contract.
 """Start lines of HTTP/1 messages, read strictly (RFC 9112 3 and 4)."""
 
-from libc.stdint cimport uint8_t, uint64_t, uintptr_t
+from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memchr, memcmp, memcpy
 from pygw._core.check cimport likely, unlikely
 from pygw._core.headers cimport header_name_valid
@@ -37,26 +37,15 @@ cdef uint8_t line_class[256]
 cdef uint8_t host_byte[256]     # of a reg-name or IPv4 address
 
 
-# Eight bytes at once: whether all are in 0x20..0x7e. A borrow or carry only starts in a byte that is
-# itself out of range, so the answer is exact.
-cdef inline bint eight_printable(const char* ptr) noexcept nogil:
-    cdef uint64_t v
-    memcpy(&v, ptr, 8)
-    return ((v | (v - 0x2020202020202020U) | (v + 0x0101010101010101U)) & 0x8080808080808080U) == 0
-
-
 cdef int http1_line_end(const char* ptr, uint32_t at, uint32_t size, bint reason) noexcept nogil:
     cdef uint8_t wanted = LINE_REASON if reason else LINE_REQUEST
     cdef uint32_t i = at
-    while True:
-        while i + 8 <= size and eight_printable(ptr + i):
-            i += 8
-        while i < size and line_class[<uint8_t>ptr[i]] & wanted:
-            i += 1
-            if i & 7 == 0 and reason:
-                break               # obs-text is over, perhaps: try eight at once again
-        if i >= size or not line_class[<uint8_t>ptr[i]] & wanted:
-            break
+    cdef uint32_t run = 8
+    while run == 8 and i + 8 <= size:
+        run = printable_run(ptr + i)
+        i += run
+    while i < size and line_class[<uint8_t>ptr[i]] & wanted:
+        i += 1
     if i >= size:
         return 0
     if ptr[i] != c'\r':

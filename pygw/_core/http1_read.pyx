@@ -10,9 +10,11 @@ from libc.stdint cimport uintptr_t
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.limits cimport EMPTY_LINES_MAX
 from pygw._core.headers cimport headers_append
-from pygw._core.http1_check cimport http1_check_request, http1_check_response
+from pygw._core.http1_check cimport (
+    http1_check_lines, http1_check_request, http1_check_response)
 from pygw._core.http1_chunk cimport http1_chunks_init, http1_chunks_read
 from pygw._core.http1_line cimport http1_line_end, http1_line_request, http1_line_status
+from pygw._core.http1_scan cimport http1_scan_fields, http1_scan_method
 from pygw._core.view cimport span
 from pygw._core.types.header cimport header_t, headers_t
 from pygw._core.types.message cimport (
@@ -108,33 +110,34 @@ cdef int lines_skip(http1_reader_t* r, uint32_t size) noexcept nogil:
     return 0
 
 
-# The start line, in r.base[:size]. 0 and place PLACE_FIELDS when it is complete; 0 and the place as it
-# was when it goes on; or a fault.
-cdef int line_read(http1_reader_t* r, uint32_t size) noexcept nogil:
+# Looks for the end of the start line in r.base[:size]. 0 with `length` its length or 0 when it goes
+# on; or a fault.
+cdef int line_find(http1_reader_t* r, uint32_t size, uint32_t* length) noexcept nogil:
     cdef uint32_t most = r.limits.head
     cdef uint32_t at
-    cdef int length
-    cdef int error = lines_skip(r, size)
-    if error:
-        return error
+    cdef int found
     if not r.is_response and r.limits.request_line + 2 + r.line_at < most:
         most = r.limits.request_line + 2 + r.line_at
     at = r.line_at if r.head_bytes <= r.line_at else r.head_bytes - 1
-    length = http1_line_end(r.base + r.line_at, at - r.line_at,
-                            (size if size < most else most) - r.line_at, r.is_response)
-    if unlikely(length < 0):
+    found = http1_line_end(r.base + r.line_at, at - r.line_at,
+                           (size if size < most else most) - r.line_at, r.is_response)
+    length[0] = 0
+    if unlikely(found < 0):
         return E_UP_PROTOCOL if r.is_response else E_DOWN_LINE
-    if unlikely(length == 0):
-        if size < most:
-            return 0
-        if r.is_response:
-            return E_UP_HEAD_LENGTH
-        return E_DOWN_LINE_LENGTH if most < r.limits.head else E_DOWN_HEAD_LENGTH
-    r.place = PLACE_FIELDS
-    llhttp.init(&r.parser, HTTP_RESPONSE if r.is_response else HTTP_REQUEST, &settings)
+    if likely(found):
+        length[0] = <uint32_t>found
+        return 0
+    if size < most:
+        return 0
     if r.is_response:
-        return http1_line_status(<response_t*>r.half, r.base, r.line_at, <uint32_t>length)
-    return http1_line_request(<request_t*>r.half, r.base, r.line_at, <uint32_t>length)
+        return E_UP_HEAD_LENGTH
+    return E_DOWN_LINE_LENGTH if most < r.limits.head else E_DOWN_HEAD_LENGTH
+
+
+cdef inline int line_read(http1_reader_t* r, uint32_t size) noexcept nogil:
+    if r.is_response:
+        return http1_line_status(<response_t*>r.half, r.base, r.line_at, size)
+    return http1_line_request(<request_t*>r.half, r.base, r.line_at, size)
 
 
 # What llhttp's refusal means. It has seen only start lines that http1_line found good.
@@ -144,6 +147,8 @@ cdef int refusal_map(http1_reader_t* r, int code) noexcept nogil:
     if (code == HPE_INVALID_CONTENT_LENGTH or code == HPE_UNEXPECTED_CONTENT_LENGTH
             or code == HPE_INVALID_TRANSFER_ENCODING):
         return E_UP_FRAMING if r.is_response else E_DOWN_FRAMING
+    if not r.is_response and llhttp.get_method(&r.parser) == HTTP_PRI:
+        return E_DOWN_METHOD      # it wants the rest of HTTP/2's preface
     if r.half.headers.count:
         return E_UP_HEADER if r.is_response else E_DOWN_HEADER
     if llhttp.get_error_pos(&r.parser) >= r.base + <uintptr_t>r.half.line.ptr + r.half.line.len:
@@ -153,21 +158,21 @@ cdef int refusal_map(http1_reader_t* r, int code) noexcept nogil:
     return E_DOWN_TARGET if code == HPE_INVALID_URL else E_DOWN_METHOD
 
 
-# The body's way, and the rules on the head that ends before `end`.
-cdef int head_settle(http1_reader_t* r, const char* end) noexcept nogil:
-    cdef half_t* half = r.half
-    cdef request_t* request
-    cdef int error
+# The rules on the head, whose lines are known; `method` is llhttp's number.
+cdef inline int head_check(http1_reader_t* r, int method) noexcept nogil:
     if r.is_response:
-        error = http1_check_response(<response_t*>half, r.base, end, r.head_request)
-    else:
-        request = <request_t*>half
-        request.method = llhttp.get_method(&r.parser)
-        if unlikely(request.method == HTTP_CONNECT or request.method == HTTP_PRI):
-            return E_DOWN_METHOD
-        error = http1_check_request(request, r.base, end)
-    if unlikely(error):
-        return error
+        return http1_check_response(<response_t*>r.half, r.base, r.head_request)
+    (<request_t*>r.half).method = <uint8_t>method
+    return http1_check_request(<request_t*>r.half, r.base)
+
+
+# The head is good and ends before `end`: the body's way.
+cdef void head_settle(http1_reader_t* r, const char* data, const char* end,
+                      http1_found_t* found) noexcept nogil:
+    cdef half_t* half = r.half
+    found.events = READ_HEAD
+    found.consumed = <uint32_t>(end - data)
+    r.head_bytes = <uint32_t>(end - r.base)
     half.state = HALF_BODY
     if half.framing == FRAMING_CHUNKED:
         r.place = PLACE_CHUNKS
@@ -176,44 +181,100 @@ cdef int head_settle(http1_reader_t* r, const char* end) noexcept nogil:
         r.place = PLACE_CLOSE
     else:
         r.place = PLACE_LENGTH if half.framing == FRAMING_LENGTH and half.length else PLACE_DONE
+
+
+# Forgets what head_scan found out: llhttp begins again.
+cdef int head_unscan(http1_reader_t* r) noexcept nogil:
+    cdef uint32_t line_size = r.half.line.len
+    r.half.headers.count = 0
+    r.half.framing = 0
+    r.half.flags = 0
+    r.half.length = 0
+    if not r.is_response:
+        (<request_t*>r.half).query = span(NULL, 0)
+        (<request_t*>r.half).authority = span(NULL, 0)
+    return line_read(r, line_size)
+
+
+# The short way: the whole head is here, ordinary and good. Else NULL, and llhttp looks at it.
+cdef const char* head_scan(http1_reader_t* r, const char* end) noexcept nogil:
+    cdef const char* line = r.base + r.line_at + r.half.line.len
+    cdef const char* stop = r.base + r.limits.head
+    cdef int method = 0
+    cdef span_t name
+    if not r.is_response:
+        name = (<request_t*>r.half).method_name        # its ptr is an offset yet
+        method = http1_scan_method(r.base + <uintptr_t>name.ptr, name.len)
+        if method < 0:
+            return NULL
+    stop = http1_scan_fields(r.half, line, end if end < stop else stop, r.limits.headers)
+    if likely(stop != NULL) and likely(head_check(r, method) == 0):
+        return stop
+    head_unscan(r)
+    return NULL
+
+
+# The start line, and the whole head if it can be had the short way. 0 and place PLACE_FIELDS when
+# llhttp is to go on from the start line; 0 and the place as it was when that is not complete.
+cdef int start_read(http1_reader_t* r, const char* data, uint32_t size,
+                    http1_found_t* found) noexcept nogil:
+    cdef uint32_t length
+    cdef const char* end
+    cdef int error = lines_skip(r, r.head_bytes + size)
+    if likely(error == 0):
+        error = line_find(r, r.head_bytes + size, &length)
+    if unlikely(error != 0 or length == 0):
+        return line_pause(r, size, error, found)
+    r.half.state = HALF_HEAD
+    r.place = PLACE_FIELDS
+    error = line_read(r, length)
+    if unlikely(error):
+        return error
+    end = head_scan(r, data + size)
+    if likely(end != NULL):
+        head_settle(r, data, end, found)
+        return 0
+    llhttp.init(&r.parser, HTTP_RESPONSE if r.is_response else HTTP_REQUEST, &settings)
+    return 0
+
+
+# Gives llhttp bytes of the head: from `at`, up to the end of the head.
+cdef int fields_read(http1_reader_t* r, const char* at, const char* data, const char* end,
+                     http1_found_t* found) noexcept nogil:
+    cdef const char* stop = r.base + r.limits.head
+    cdef int code = llhttp.execute(&r.parser, at, (end if end < stop else stop) - at)
+    if code == HPE_PAUSED:
+        end = llhttp.get_error_pos(&r.parser)
+        if unlikely(not http1_check_lines(r.half, r.base, end)):
+            return E_UP_HEADER if r.is_response else E_DOWN_HEADER
+        code = 0 if r.is_response else llhttp.get_method(&r.parser)
+        code = head_check(r, code)
+        if likely(code == 0):
+            head_settle(r, data, end, found)
+        return code
+    if code != HPE_OK:
+        return refusal_map(r, code)
+    if end >= stop:
+        return E_UP_HEAD_LENGTH if r.is_response else E_DOWN_HEAD_LENGTH
+    r.head_bytes += <uint32_t>(end - data)
+    found.consumed = <uint32_t>(end - data)
     return 0
 
 
 # Takes bytes up to the end of the head. `found.consumed` tells how many.
 cdef int head_read(http1_reader_t* r, const char* data, uint32_t size,
                    http1_found_t* found) noexcept nogil:
-    cdef const char* at = data
-    cdef const char* end = data + size
-    cdef const char* stop
-    cdef int code
+    cdef int error
     if r.head_bytes == 0:
         r.base = data
         r.line_at = 0
     BUG_ON(r.base + r.head_bytes != data)
-    if r.place == PLACE_LINE:
-        code = line_read(r, r.head_bytes + size)
-        if unlikely(code != 0 or r.place == PLACE_LINE):
-            return line_pause(r, size, code, found)
-        at = r.base + r.line_at
-        r.half.state = HALF_HEAD
-    stop = r.base + r.limits.head
-    code = llhttp.execute(&r.parser, at, (end if end < stop else stop) - at)
-    if likely(code == HPE_PAUSED):
-        end = llhttp.get_error_pos(&r.parser)
-        code = head_settle(r, end)
-        if unlikely(code):
-            return code
-        found.events = READ_HEAD
-        found.consumed = <uint32_t>(end - data)
-        r.head_bytes = <uint32_t>(end - r.base)
-        return 0
-    if code != HPE_OK:
-        return refusal_map(r, code)
-    if end >= stop:
-        return E_UP_HEAD_LENGTH if r.is_response else E_DOWN_HEAD_LENGTH
-    r.head_bytes += size
-    found.consumed = size
-    return 0
+    if r.place == PLACE_FIELDS:
+        return fields_read(r, data, data, data + size, found)
+    error = start_read(r, data, size, found)
+    if error or r.place != PLACE_FIELDS:
+        return error
+    return fields_read(r, r.base + r.line_at, data, data + size, found)
 
 
 # The start line is not complete, or bad (`code`). Empty lines alone are forgotten.

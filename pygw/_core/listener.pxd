@@ -6,7 +6,7 @@
 from libc.stdint cimport uint8_t, uint16_t
 from pygw._core.libs.uv cimport uv_loop_t, uv_handle_t
 from pygw._core.types.memory cimport blocks_t
-from pygw._core.downstream cimport downs_t
+from pygw._core.down cimport downs_t
 
 cdef struct listener_t:
     listener_t* next          # own: list of all

@@ -35,6 +35,8 @@ cdef class Part:
 
 # Raises PlanError with the place in front of the message.
 cdef int plan_fail(str place, str message) except -1
+# Raises PlanError: the arena refused.
+cdef int plan_full(arena_t* arena) except -1
 # The UTF-8 bytes of a JSON string.
 cdef bytes plan_text(object value, str place, size_t max_bytes)
 # Zeroed, 16-byte aligned memory of the plan; never NULL.

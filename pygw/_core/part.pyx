@@ -9,7 +9,6 @@ import re
 
 from libc.string cimport memcpy
 from pygw._core.arena cimport arena_bytes, arena_zalloc
-from pygw._core.limits cimport PLAN_BYTES_MAX
 
 cdef object NAME = re.compile(rb"[A-Za-z0-9_.\-]{1,64}\Z")
 
@@ -34,10 +33,14 @@ cdef bytes plan_text(object value, str place, size_t max_bytes):
     return text
 
 
+cdef int plan_full(arena_t* arena) except -1:
+    plan_fail("", f"takes more memory than it may have ({arena.max_bytes} bytes)")
+
+
 cdef void* plan_alloc(arena_t* arena, size_t size) except NULL:
     cdef void* memory = arena_zalloc(arena, size if size else 1)
     if memory == NULL:
-        plan_fail("", f"takes more memory than a plan may have ({<int>PLAN_BYTES_MAX} bytes)")
+        plan_full(arena)
     return memory
 
 
@@ -45,7 +48,7 @@ cdef int plan_keep(arena_t* arena, bytes text, span_t* out) except -1:
     cdef size_t size = len(text)
     cdef char* copy = arena_bytes(arena, size + 1)
     if copy == NULL:
-        plan_fail("", f"takes more memory than a plan may have ({<int>PLAN_BYTES_MAX} bytes)")
+        plan_full(arena)
     memcpy(copy, <const char*>text, size + 1)    # COPY: the plan outlives its text
     out.ptr = copy
     out.len = <unsigned int>size

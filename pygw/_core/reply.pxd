@@ -12,7 +12,8 @@ from pygw._core.types.exchange cimport exchange_t
 # Content-Type; x.reply_body = body, which must lie in the plan, in x.arena or be static. A status
 # that has no body (204, 205, 304) gets none; neither does HEAD, which still hears the length.
 # More fields: headers_add on the response's list.
-# A filter calls it and returns VERDICT_REPLY. 0 or E_CORE_MEMORY.
+# A filter calls it and returns VERDICT_REPLY. 0, E_CORE_MEMORY, or E_CORE_INTERNAL when a response
+# head has left already (nothing is changed then).
 cdef int reply_set(exchange_t* x, uint32_t status, span_t content_type,
                    span_t body) noexcept nogil
 # The same from a fault: status, body as application/problem+json (RFC 9457) or text/plain by the

@@ -10,11 +10,11 @@ from libc.time cimport time_t, tm, gmtime_r
 from pygw._core.arena cimport arena_bytes
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.exchange_memory cimport exchange_response_reset
-from pygw._core.fault cimport fault_t, fault_get, E_CORE_MEMORY
+from pygw._core.fault cimport fault_t, fault_get, E_CORE_INTERNAL, E_CORE_MEMORY
 from pygw._core.headers cimport headers_add, headers_find, header_name_of
 from pygw._core.http1_write cimport http1_reason
 from pygw._core.libs.llhttp cimport HTTP_HEAD
-from pygw._core.types.exchange cimport exchange_t, XF_REFUSED
+from pygw._core.types.exchange cimport exchange_t, XF_REFUSED, XF_RESPONSE_STARTED
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t, H_ACCEPT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_DATE,
     H_PROXY_STATUS, H_RETRY_AFTER)
@@ -85,6 +85,8 @@ cdef int reply_set(exchange_t* x, uint32_t status, span_t content_type,
     cdef char digits[20]
     cdef int error = 0
     BUG_ON(status < 200 or status > 599)
+    if unlikely(x.flags & XF_RESPONSE_STARTED):
+        return E_CORE_INTERNAL
     exchange_response_reset(x)
     x.response.status = <uint16_t>status
     x.response.reason = http1_reason(status)

@@ -184,32 +184,30 @@ cdef int transport_accept(transport_t* t, transports_t* home, const transport_on
     return 0
 
 
-cdef int transport_connect(transport_t* t, transports_t* home, const transport_on_t* on,
-                           void* memory, const sockaddr* address) noexcept nogil:
-    cdef void* request
-    cdef int error = UV_ENOMEM
-    place(t, home, on, memory)
+cdef int connect_tcp(transport_t* t, void* request, const sockaddr* address) noexcept nogil:
     place_tcp(t)
-    request = request_take(t)
-    if likely(request != NULL):
-        error = uv.tcp_connect(<uv_connect_t*>request, <uv_tcp_t*>t.handle, address, on_connect)
-        if error != 0:
-            block_give(&home.requests, request)
-    return opened(t, error)
+    if unlikely(request == NULL):
+        return UV_ENOMEM
+    return uv.tcp_connect(<uv_connect_t*>request, <uv_tcp_t*>t.handle, address, on_connect)
 
 
-cdef int transport_connect_unix(transport_t* t, transports_t* home, const transport_on_t* on,
-                                void* memory, const char* path) noexcept nogil:
-    cdef void* request
-    cdef int error = UV_ENOMEM
-    place(t, home, on, memory)
+cdef int connect_unix(transport_t* t, void* request, const char* path) noexcept nogil:
     place_pipe(t)
+    if unlikely(request == NULL):
+        return UV_ENOMEM
+    return uv.pipe_connect2(<uv_connect_t*>request, <uv_pipe_t*>t.handle, path, strlen(path),
+                            UV_PIPE_NO_TRUNCATE, on_connect)
+
+
+cdef int transport_connect(transport_t* t, transports_t* home, const transport_on_t* on,
+                           void* memory, const sockaddr* address, const char* path) noexcept nogil:
+    cdef void* request
+    cdef int error
+    place(t, home, on, memory)
     request = request_take(t)
-    if likely(request != NULL):
-        error = uv.pipe_connect2(<uv_connect_t*>request, <uv_pipe_t*>t.handle, path, strlen(path),
-                                 UV_PIPE_NO_TRUNCATE, on_connect)
-        if error != 0:
-            block_give(&home.requests, request)
+    error = connect_unix(t, request, path) if address == NULL else connect_tcp(t, request, address)
+    if unlikely(error != 0 and request != NULL):
+        block_give(&home.requests, request)
     return opened(t, error)
 
 

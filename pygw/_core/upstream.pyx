@@ -29,8 +29,7 @@ from pygw._core.stats cimport (
     ST_UPSTREAM_REUSED, ST_UPSTREAM_OPEN)
 from pygw._core.timer cimport timer_init, timer_arm, timer_disarm, timer_detach, wheel_now
 from pygw._core.transport cimport *
-from pygw._core.transport_uv cimport (
-    transport_handle_bytes, transport_connect, transport_connect_unix)
+from pygw._core.transport_uv cimport transport_handle_bytes
 
 
 cdef inline up_t* from_stream(stream_t* s) noexcept nogil:
@@ -88,12 +87,8 @@ cdef up_t* up_connect(ups_t* home, void* pool, const sockaddr* address, const ch
     up.born_ms = wheel_now(home.wheel)
     stat_add(home.host.counters, ST_UPSTREAM_CONNECTS, 1)
     stat_add(home.host.counters, ST_UPSTREAM_OPEN, 1)
-    if address != NULL:
-        status = transport_connect(&up.transport, home.transports, &transport_on,
-                                   <char*>up + up_bytes(), address)
-    else:
-        status = transport_connect_unix(&up.transport, home.transports, &transport_on,
-                                        <char*>up + up_bytes(), path)
+    status = home.transports.connect(&up.transport, home.transports, &transport_on,
+                                     <char*>up + up_bytes(), address, path)
     if unlikely(status != 0):
         up.state = UP_CLOSING
         stat_add(home.host.counters, ST_UPSTREAM_CONNECT_FAULTS, 1)

@@ -14,7 +14,7 @@ from tests.peers.served import Served
 from tests.peers.settings import SHORT_S
 from tests.peers.volume import PeakMemory
 
-POST_LENGTH = request("/", "Content-Length: 100", method="POST")
+POST_LENGTH = request("/", "Content-Length: 99", method="POST")
 POST_CHUNKED = request("/", "Transfer-Encoding: chunked", method="POST")
 CUTS = {
     "in_head": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Le",
@@ -123,9 +123,7 @@ def test_class_08_upload_faster_than_the_origin_reads_is_paused(
 EXPECT = ("Expect: 100-continue",)
 
 
-def test_class_13_final_answer_instead_of_100_closes_or_drains(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_class_13_final_answer_instead_of_100_closes_or_drains(gw: Gateway, origin: Origin) -> None:
     """The client may have begun to send: its body must never be read as a request."""
     inner = request("/inner")
     origin.manual()

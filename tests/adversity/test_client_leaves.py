@@ -47,7 +47,7 @@ def test_class_04_reset_behind_pipelined_requests_ends_the_running_one(
     gone.reset()
     served.wait_gone(1.0)
     origin.expect_no_connection()
-    assert [e["target"] for e in gw.log_entries(1)][0] == "/1"
+    assert gw.log_entries(1)[0]["target"] == "/1"
 
 
 @pytest.mark.parametrize("how", ["abort", "answer"])
@@ -133,9 +133,7 @@ def test_class_06_client_that_does_not_read_pauses_the_origin_and_times_out(
     assert gw.log_entries(1)[0]["cause"] == "slow_reader"
 
 
-def test_class_06_slow_but_reading_client_is_not_timed_out(
-    quick: Gateway, origin: Origin
-) -> None:
+def test_class_06_slow_but_reading_client_is_not_timed_out(quick: Gateway, origin: Origin) -> None:
     body = body_of(3_000_000)
     origin.serve(lambda _: answer(body))
     with quick.client(receive_buffer=65536) as client:

@@ -131,9 +131,7 @@ def test_class_11_two_hundred_pipelined_requests_in_order(gw: Gateway) -> None:
             assert client.recv_response().text == f"GET /{number} {number} "
 
 
-def test_class_11_pipelining_behind_a_slow_answer_is_bounded(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_class_11_pipelining_behind_a_slow_answer_is_bounded(gw: Gateway, origin: Origin) -> None:
     """Requests behind a running one are not read without end."""
     may_answer = threading.Event()
 

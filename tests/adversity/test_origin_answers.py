@@ -171,9 +171,7 @@ BAD_FIELDS = {
 
 
 @pytest.mark.parametrize("kind", BAD_FIELDS)
-def test_class_21_control_bytes_in_fields_are_502(
-    gw: Gateway, origin: Origin, kind: str
-) -> None:
+def test_class_21_control_bytes_in_fields_are_502(gw: Gateway, origin: Origin, kind: str) -> None:
     data = b"HTTP/1.1 200 OK\r\n" + BAD_FIELDS[kind] + b"Content-Length: 2\r\n\r\nok"
     origin.serve(lambda _: data)
     with gw.client() as client:

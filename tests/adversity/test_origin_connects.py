@@ -173,9 +173,7 @@ def test_class_29_last_target_is_never_ejected(gw: Gateway, origin: Origin) -> N
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_class_29_retries_are_bounded_when_every_target_fails(
-    stage: Stage, retries: int
-) -> None:
+def test_class_29_retries_are_bounded_when_every_target_fails(stage: Stage, retries: int) -> None:
     first, second = stage.origin(0), stage.origin(1)
     gw = stage.gateway(proxy_config(first, second, upstream={"retries": retries}))
 

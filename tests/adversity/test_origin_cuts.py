@@ -259,9 +259,7 @@ def test_class_25_origin_that_answers_early_and_closes(gw: Gateway, origin: Orig
         assert (got.status, got.text) == (413, "too large")
 
 
-def test_class_25_early_answer_chunked_while_upload_goes_on(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_class_25_early_answer_chunked_while_upload_goes_on(gw: Gateway, origin: Origin) -> None:
     origin.serve(lambda m: chunked_answer([b"got ", b"%d" % len(m.body)]))
     with gw.client() as client:
         got = client.ask(request("/", method="POST", body=b"x" * 100_000))

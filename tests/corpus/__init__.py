@@ -5,8 +5,12 @@ Owns the list of all cases; runs anywhere, reads nothing. Read next: ``case.py``
 
 from __future__ import annotations
 
-from tests.corpus import chunks, requests_bad, requests_good, responses_bad, responses_good
-from tests.corpus.case import Case
+import pytest
+
+pytest.register_assert_rewrite("tests.corpus.case")
+
+from tests.corpus import chunks, requests_bad, requests_good, responses_bad, responses_good  # noqa: E402
+from tests.corpus.case import Case  # noqa: E402
 
 ALL: list[Case] = [
     *requests_good.CASES,

@@ -125,9 +125,11 @@ def origin() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_version_is_data() -> None:
@@ -198,7 +200,7 @@ def test_wrong_config_shows_every_error_and_is_exit_code_1(tmp_path: Path) -> No
         'pygw.yaml:6:5   error  upstreams.api.timout: unknown key; did you mean "timeouts"?\n'
         "    6 |     timout: 3s\n"
         "      |     ^\n"
-        'pygw.yaml:7:31  error  routes[0].upstream: unknown upstream; did you mean "api"?\n'
+        'pygw.yaml:7:30  error  routes[0].upstream: unknown upstream; did you mean "api"?\n'
         "    7 | routes: [{match: {path: /*}, upstream: apu}]\n"
         "      |                                        ^\n"
         "3 errors, nothing was applied\n"

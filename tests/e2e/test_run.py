@@ -119,7 +119,8 @@ def test_banner_and_log_keep_to_their_streams(run: Callable[..., Run]) -> None:
     started = run("--listen", "127.0.0.1:0")
     get(started.wait_url())
     assert started.end(signal.SIGINT) == 0
-    assert re.match(r"pygw \d+\.\d+\.\d+ · 1 worker · libuv 1\.\d+ · llhttp 9", started.err.read_text())
+    banner = started.err.read_text()
+    assert re.match(r"pygw \d+\.\d+\.\d+ · 1 worker · libuv 1\.\d+ · llhttp 9", banner)
     assert len(started.out.read_text().splitlines()) == 1
 
 

@@ -104,7 +104,7 @@ class Gateway:
     @property
     def workers(self) -> list[int]:
         """The processes that carry traffic: the children, or the one process itself."""
-        return [pid for pid in process.descendants_of(self.pid)] or [self.pid]
+        return process.descendants_of(self.pid) or [self.pid]
 
     @property
     def rss_bytes(self) -> int:

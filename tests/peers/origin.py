@@ -22,9 +22,7 @@ from tests.peers.wire import Message
 class Origin:
     """Listens on 127.0.0.1 port 0, or on a unix socket path. Reset between two tests."""
 
-    def __init__(
-        self, path: str | None = None, *, host: str = "127.0.0.1", port: int = 0
-    ) -> None:
+    def __init__(self, path: str | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.path = path
         self.host = host
         self._bound_port = port

@@ -55,7 +55,8 @@ def proxy_config(
     if limits:
         config["limits"] = limits
     if origins:
-        config["upstreams"] = {"api": {"targets": [o if isinstance(o, str) else o.url for o in origins], **(upstream or {})}}
+        targets = [o if isinstance(o, str) else o.url for o in origins]
+        config["upstreams"] = {"api": {"targets": targets, **(upstream or {})}}
     route: dict[str, Any] = {"name": "all", "match": {"path": "/*"}}
     if middleware:
         route["middleware"] = middleware

@@ -14,6 +14,7 @@ from tests.peers.wire import Cut, WireError, read_request, read_response, source
 
 VIA = "Via: 1.1 gw"
 
+CHUNKED = b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 BAD_REQUESTS = {
     "bare_lf": b"GET / HTTP/1.1\nHost: a\n\n",
     "bare_cr": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
@@ -31,9 +32,9 @@ BAD_REQUESTS = {
     "length": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1,1\r\n\r\nx",
     "coding": b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
     "chunked_1_0": b"GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunk": b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n0\r\n\r\n",
-    "chunk_end": b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n",
-    "trailer": b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: b\r\n\r\n",
+    "chunk": CHUNKED + b"0x1\r\nx\r\n0\r\n\r\n",
+    "chunk_end": CHUNKED + b"1\r\nxy\r\n0\r\n\r\n",
+    "trailer": CHUNKED + b"0\r\nHost: b\r\n\r\n",
 }
 
 

@@ -38,7 +38,7 @@ class WireError(AssertionError):
         self.section = section
 
 
-class Cut(Exception):  # noqa: N818  (it is an event on the wire, not an error of the program)
+class Cut(Exception):
     """The peer stopped inside a message. `how` says if by FIN or RST; `message` is what came."""
 
     def __init__(self, how: Ended, message: Message | None = None) -> None:
@@ -225,11 +225,10 @@ def read_response_head(source: Source, method: bytes) -> Message:
     _check_version(message)
     _read_fields(source, message)
     _decide_framing(message)
-    if message.status < 200 or message.status == 204:
-        if message.all("Content-Length") or message.all("Transfer-Encoding"):
-            raise WireError(
-                "framing on 1xx or 204", "RFC 9110 8.6, 9112 6.1", message.offset, message.head
-            )
+    framed = message.all("Content-Length") or message.all("Transfer-Encoding")
+    if framed and (message.status < 200 or message.status == 204):
+        section = "RFC 9110 8.6, 9112 6.1"
+        raise WireError("framing on 1xx or 204", section, message.offset, message.head)
     if message.status == 101:
         message.framing = "tunnel"
     elif message.status < 200 or message.status in (204, 304) or method == b"HEAD":

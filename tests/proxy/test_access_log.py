@@ -17,7 +17,7 @@ from tests.peers.served import Served
 from tests.peers.settings import proxy_config
 
 COMBINED = re.compile(
-    r'^(?P<client>\S+) - - \[\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] '
+    r"^(?P<client>\S+) - - \[\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] "
     r'"(?P<request>[^"]*)" (?P<status>\d{3}) (?P<bytes>\d+|-) "(?P<referer>[^"]*)" '
     r'"(?P<agent>[^"]*)" upstream=(?P<upstream>\S+) t=(?P<t>[\d.]+)ms cause=(?P<cause>\S+)$'
 )

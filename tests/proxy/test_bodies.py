@@ -79,9 +79,7 @@ def test_answer_delimited_by_close_arrives_whole_and_keeps_the_client(
             assert got.framing == "chunked"  # the client can tell a whole body from a cut one
 
 
-def test_close_delimited_answer_to_a_1_0_client_ends_by_close(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_close_delimited_answer_to_a_1_0_client_ends_by_close(gw: Gateway, origin: Origin) -> None:
     origin.serve(lambda _: head("200 OK", "Connection: close") + b"until the end")
     with gw.client() as client:
         got = client.ask(request("/", version="HTTP/1.0"))

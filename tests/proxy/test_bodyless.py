@@ -9,9 +9,7 @@ from tests.peers.origin import Origin
 from tests.peers.payload import answer_echo, head, request
 
 
-def test_head_answer_keeps_its_content_length_and_has_no_body(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_head_answer_keeps_its_content_length_and_has_no_body(gw: Gateway, origin: Origin) -> None:
     origin.serve(lambda _: head("200 OK", "Content-Length: 12345"))
     with gw.client() as client:
         got = client.ask(request("/", method="HEAD"))
@@ -76,9 +74,7 @@ def test_empty_200_stays_an_empty_200(gw: Gateway, origin: Origin) -> None:
             assert got.one("Content-Length") == b"0"
 
 
-@pytest.mark.parametrize(
-    "status", ["200 ", "299 Odd But Fine", "418 I'm a teapot", "599 Edge"]
-)
+@pytest.mark.parametrize("status", ["200 ", "299 Odd But Fine", "418 I'm a teapot", "599 Edge"])
 def test_status_and_reason_pass_as_they_are(gw: Gateway, origin: Origin, status: str) -> None:
     """RFC 9112 4: the space after the code is required, the phrase may be empty."""
     origin.serve(lambda _: head(status, "Content-Length: 0"))

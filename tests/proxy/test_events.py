@@ -48,9 +48,7 @@ def test_head_arrives_before_any_body(gw: Gateway, origin: Origin) -> None:
         assert client.recv_body(got) == b"ok"
 
 
-def test_client_that_leaves_an_event_stream_lets_the_origin_go(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_client_that_leaves_an_event_stream_lets_the_origin_go(gw: Gateway, origin: Origin) -> None:
     origin.manual()
     with gw.client() as client:
         client.send(request())
@@ -62,9 +60,7 @@ def test_client_that_leaves_an_event_stream_lets_the_origin_go(
     assert gw.log_entries(1)[0]["status"] in (200, 499)
 
 
-def test_early_final_answer_reaches_a_client_that_still_sends(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_early_final_answer_reaches_a_client_that_still_sends(gw: Gateway, origin: Origin) -> None:
     origin.manual()
     with gw.client() as client:
         client.send(request("/", "Content-Length: 1000000", method="POST") + b"x" * 1000)

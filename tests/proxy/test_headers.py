@@ -68,9 +68,7 @@ def test_hop_by_hop_and_listed_request_headers_are_stripped(gw: Gateway, origin:
     assert asked.one("X-Stays") == b"4"
 
 
-def test_hop_by_hop_and_listed_response_headers_are_stripped(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_hop_by_hop_and_listed_response_headers_are_stripped(gw: Gateway, origin: Origin) -> None:
     origin.serve(lambda _: answer(b"ok", *HOP_BY_HOP, "X-Stays: 4"))
     with gw.client() as client:
         got = client.ask(request())

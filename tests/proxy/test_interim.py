@@ -100,17 +100,13 @@ def test_client_that_does_not_wait_for_100_is_served_too(gw: Gateway, origin: Or
         assert client.ask(request("/", method="POST", body=b"more")).text == "more"
 
 
-def test_refused_expect_never_turns_the_body_into_a_request(
-    gw: Gateway, origin: Origin
-) -> None:
+def test_refused_expect_never_turns_the_body_into_a_request(gw: Gateway, origin: Origin) -> None:
     """417 comes before the body; what the client sends after it is a body or a closed door."""
     origin.manual()
     hidden = request("/hidden")
     with gw.client() as client:
         client.methods = [b"POST"]
-        client.send(
-            request("/", EXPECT, f"Content-Length: {len(hidden)}", method="POST")
-        )
+        client.send(request("/", EXPECT, f"Content-Length: {len(hidden)}", method="POST"))
         served = origin.accept()
         served.read_head()
         served.send(head("417 Expectation Failed", "Content-Length: 0", "Connection: close"))

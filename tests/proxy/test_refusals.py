@@ -126,9 +126,7 @@ def canary(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_ambiguous_request_is_refused_and_closed(
-    gw: Gateway, origin: Origin, name: str
-) -> None:
+def test_ambiguous_request_is_refused_and_closed(gw: Gateway, origin: Origin, name: str) -> None:
     statuses, cause, data = CASES[name]
     statuses = statuses if isinstance(statuses, tuple) else (statuses,)
     with gw.client() as client:

@@ -8,7 +8,6 @@ import socket
 import struct
 
 import pytest
-
 from pygw._core.probe.nouns import cidr, equal, from_socket, matches, parse
 
 V4, V6, UNIX, NONE = 4, 6, 1, 0

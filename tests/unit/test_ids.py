@@ -6,7 +6,6 @@ import re
 import uuid
 
 import pytest
-
 from pygw._core.probe.nouns import Ids, expand
 
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -135,9 +134,7 @@ def test_a_malformed_trace_is_replaced_by_a_new_one(inbound: bytes) -> None:
 def test_an_id_of_zeros_is_drawn_again() -> None:
     ids = Ids()
     ids.poison(0)
-    left = ids.left
     _, text = ids.traceparent(b"")
     trace, parent, _ = FORM.fullmatch(text).groups()
     assert int(trace, 16)
     assert int(parent, 16)
-    assert ids.left > 4096 - 64 or ids.left != left - 24, "the zeros were taken"

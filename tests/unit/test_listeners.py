@@ -129,11 +129,17 @@ def test_socket_that_is_in_use_is_refused_and_left(tmp_path: Path) -> None:
         other.setblocking(False)
         with pytest.raises(ListenError, match="another process listens on this socket"):
             opened(f"unix:{path}")
-        with socket.socket(socket.AF_UNIX) as queued:
-            # A full queue answers EAGAIN, which is no sign of a dead process either.
-            queued.connect(str(path))
-            with pytest.raises(ListenError, match="another process listens on this socket"):
-                opened(f"unix:{path}")
+        clients = []
+        # A full queue answers EAGAIN, which is no sign of a dead process either.
+        with pytest.raises(BlockingIOError):
+            for _ in range(10):
+                clients.append(socket.socket(socket.AF_UNIX))
+                clients[-1].setblocking(False)
+                clients[-1].connect(str(path))
+        with pytest.raises(ListenError, match="another process listens on this socket"):
+            opened(f"unix:{path}")
+        for client in clients:
+            client.close()
         assert path.exists()
 
 

@@ -69,6 +69,9 @@ class Running:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [line for line in lines if line.split()[0] == what]
 
+    def wait_for_notes(self, what: str, count: int) -> None:
+        self.wait_for(lambda: len(self.notes(what)) == count, f"{count} times {what}")
+
     def pids(self, what: str) -> list[int]:
         return [int(line.split()[2]) for line in self.notes(what)]
 
@@ -79,7 +82,7 @@ class Running:
 
     @property
     def binds(self) -> list[str]:
-        (line,) = re.findall(r"^ready (.*)$", self.text(), re.MULTILINE)
+        line: str = re.findall(r"^ready (.*)$", self.text(), re.MULTILINE)[0]
         return line.split()
 
     @property
@@ -134,7 +137,12 @@ def test_every_worker_serves_before_ready_is_said(start: Start) -> None:
     run = start("workers: 3\n").ready()
     assert sorted(line.split()[1] for line in run.notes("start")) == ["0", "1", "2"]
     seen: set[int] = set()
-    run.wait_for(lambda: seen.add(run.ask()["index"]) or len(seen) == 3, "all three")
+
+    def all_seen() -> bool:
+        seen.add(run.ask()["index"])
+        return len(seen) == 3
+
+    run.wait_for(all_seen, "an answer of each")
     run.signal()
     assert run.code() == 0
 
@@ -201,7 +209,7 @@ def test_other_workers_serve_while_one_is_dead(start: Start) -> None:
 def test_back_off_doubles_up_to_its_bound(start: Start) -> None:
     run = start(backoff_first_s=0.01, backoff_max_s=0.04).ready()
     for count in range(1, 6):
-        run.wait_for(lambda n=count: len(run.notes("start")) == n, f"start {count}")
+        run.wait_for_notes("start", count)
         os.kill(run.pids("start")[-1], signal.SIGKILL)
     run.wait_for(lambda: run.text().count("starting it again") == 5, "five deaths")
     delays = re.findall(r"again in ([0-9.]+) s", run.text())
@@ -220,7 +228,7 @@ def test_back_off_is_really_waited(start: Start) -> None:
 def test_back_off_starts_anew_after_a_long_life(start: Start) -> None:
     run = start(backoff_first_s=0.01, backoff_reset_s=0).ready()
     for count in range(1, 4):
-        run.wait_for(lambda n=count: len(run.notes("start")) == n, f"start {count}")
+        run.wait_for_notes("start", count)
         os.kill(run.pids("start")[-1], signal.SIGKILL)
     run.wait_for(lambda: run.text().count("starting it again") == 3, "three deaths")
     assert re.findall(r"again in ([0-9.]+) s", run.text()) == ["0.01"] * 3

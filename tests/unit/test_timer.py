@@ -9,10 +9,10 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import uvloop
-
 from pygw._core.probe.nouns import Wheel
 
 TICK_MS = 8
@@ -146,7 +146,7 @@ def test_a_callback_may_arm_its_own_timer_again() -> None:
     drive(wheel, 1000, 0)
     assert 17 <= len(wheel.fired()) <= 20
     times = wheel.fired_ms()
-    assert all(later - earlier >= 50 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 50 for earlier, later in pairwise(times))
 
 
 def test_a_callback_that_arms_itself_for_a_millisecond_does_not_loop_within_one_advance() -> None:
@@ -257,9 +257,11 @@ def on_loop(check: Callable[[Wheel], object]) -> None:
 
     async def main() -> None:
         wheel = Wheel(loop=asyncio.get_running_loop())
-        await check(wheel)
-        wheel.close()
-        await until(lambda: wheel.closed)
+        try:
+            await check(wheel)
+        finally:
+            wheel.close()
+            await until(lambda: wheel.closed)
         assert wheel.clock_blocks == 0
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -305,9 +307,6 @@ def test_a_timer_armed_after_the_loop_slept_is_not_early() -> None:
 
 
 def test_arming_after_the_clock_closed_is_harmless() -> None:
-    async def check(wheel: Wheel) -> None:
-        wheel.arm(0, 20)
-
     async def main() -> None:
         wheel = Wheel(loop=asyncio.get_running_loop())
         wheel.arm(0, 20)

@@ -27,7 +27,7 @@ cdef struct names_t:
 # [["Name", "value"], ...] as lines behind those already in `out`, which has room for `room`.
 cdef int fields_build(list pairs, str place, int side, arena_t* arena, uint32_t room,
                       fields_t* out) except -1
-# ["Name", ...], or the names of pairs, behind those already in `out`.
+# ["Name", ...] behind those already in `out`, which has room for `room`.
 cdef int names_build(list names, str place, int side, arena_t* arena, uint32_t room,
                      names_t* out) except -1
 

@@ -11,7 +11,7 @@ from pygw._core.headers cimport (
     header_id_of, header_name_valid, header_value_valid, headers_init, headers_append, headers_add,
     headers_remove, headers_remove_name)
 from pygw._core.limits cimport HEADERS_MAX
-from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_text
+from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_full, plan_keep, plan_text
 from pygw._core.types.header cimport span_t, header_t, headers_t, H_OTHER, H_FORWARDED_ALIAS
 from pygw._core.types.memory cimport arena_t
 from pygw._core.view cimport span
@@ -71,7 +71,7 @@ cdef int fields_build(list pairs, str place, int side, arena_t* arena, uint32_t 
         name = name_checked(pair[0], f"{place}[{i}][0]", side)
         value = value_checked(pair[1], f"{place}[{i}][1]")
         if headers_add(&lines, arena, span(name, len(name)), span(value, len(value))) != 0:
-            plan_fail("", "takes more memory than a plan may have")
+            plan_full(arena)
     out.count = lines.count
     return 0
 
@@ -85,11 +85,7 @@ cdef int names_build(list names, str place, int side, arena_t* arena, uint32_t r
         out.items = <header_t*>plan_alloc(arena, room * sizeof(header_t))
         out.count = 0
     for i, entry in enumerate(names):
-        at = f"{place}[{i}]"
-        if isinstance(entry, list):
-            entry = entry[0]           # of a pair, checked as a field before
-            at = f"{at}[0]"
-        name = name_checked(entry, at, side)
+        name = name_checked(entry, f"{place}[{i}]", side)
         h = &out.items[out.count]
         plan_keep(arena, name, &h.name)
         h.id = header_id_of(h.name)

@@ -8,6 +8,7 @@ from pygw._core.check cimport unlikely
 from pygw._core.filters.fields cimport (
     fields_t, names_t, fields_build, names_build, fields_append, names_remove, FIELDS_REQUEST,
     FIELDS_RESPONSE)
+from pygw._core.limits cimport HEADERS_MAX
 from pygw._core.part cimport Part, plan_alloc, plan_fail
 from pygw._core.types.exchange cimport (
     exchange_t, filter_t, filter_ops_t, verdict_t, VERDICT_NEXT, VERDICT_ABORT)
@@ -36,13 +37,14 @@ cdef int edits_build(Part part, int side, arena_t* arena, edits_t* out) except -
     cdef size_t lines = len(replaced) + len(added)
     cdef size_t names = len(replaced) + len(removed)
     part.finish()
+    if lines > HEADERS_MAX or names > HEADERS_MAX:
+        plan_fail(part.place, f"has more than {<int>HEADERS_MAX} fields")
     fields_build(replaced, part.at("set"), side, arena, lines, &out.come)
     fields_build(added, part.at("add"), side, arena, lines, &out.come)
     names_build(removed, part.at("remove"), side, arena, names, &out.gone)
-    names_build(replaced, part.at("set"), side, arena, names, &out.gone)
+    names_build([name for name, _ in replaced], part.at("set"), side, arena, names, &out.gone)
     if side == FIELDS_REQUEST:
-        refuse_hosts(part, removed + [pair[0] for pair in added],
-                     [pair[0] for pair in replaced])
+        refuse_hosts(part, removed + [name for name, _ in added], [name for name, _ in replaced])
     return lines + names > 0
 
 

@@ -8,7 +8,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 from pygw._core.arena cimport arena_copy, arena_fini, arena_init
 from pygw._core.balance cimport balance_pick
-from pygw._core.build cimport plan_build, plan_bytes, plan_free
+from pygw._core.build cimport plan_build, plan_build_within, plan_bytes, plan_free
 from pygw._core.part import PlanError
 from pygw._core.reply cimport reply_date
 from pygw._core.router cimport ROUTE_SCRATCH, router_match, router_prepare
@@ -84,8 +84,11 @@ cdef dict upstream_of(upstream_t* u):
 cdef class Plan:
     """A plan built from its JSON text; ``PlanError`` (a ``ValueError``) when it is bad."""
 
-    def __cinit__(self, bytes text not None) -> None:
-        self.plan = plan_build(text)
+    def __cinit__(self, bytes text not None, max_bytes: int | None = None) -> None:
+        if max_bytes is None:
+            self.plan = plan_build(text)
+        else:
+            self.plan = plan_build_within(text, max_bytes)
 
     def __dealloc__(self) -> None:
         if self.plan != NULL:

@@ -173,9 +173,12 @@ cdef bint due(const state_t* s, bint last) noexcept nogil:
 
 # Sets what the verdict needs to be a legal one.
 cdef verdict_t verdict_make(exchange_t* x, verdict_t verdict) noexcept nogil:
+    cdef int error = 0
     if verdict == VERDICT_REPLY:
-        if reply_set(x, 299, span(b"text/plain", 10), span(b"replied\n", 8)) != 0:
-            return VERDICT_ABORT
+        error = reply_set(x, 299, span(b"text/plain", 10), span(b"replied\n", 8))
+    if error:
+        x.error = error
+        return VERDICT_ABORT
     return verdict
 
 

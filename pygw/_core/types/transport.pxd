@@ -5,6 +5,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stddef cimport size_t
+from pygw._core.libs.sockets cimport sockaddr
 from pygw._core.libs.uv cimport uv_buf_t, uv_loop_t, uv_handle_t
 from pygw._core.types.memory cimport buffer_t, buffers_t, blocks_t, slices_t
 
@@ -58,6 +59,13 @@ cdef struct transport_t:
     uint64_t bytes_out
     uint32_t flags                # TF_* mask
 
+# Opens t towards `address`, or, when that is NULL, a unix socket's `path`; `memory` is the space for
+# a handle behind the owner's struct, 16-byte aligned. 0: on.connect follows, later. A negative
+# errno: it is closing already, on.closed follows.
+ctypedef int (*transport_connect_fn)(transport_t* t, transports_t* home, const transport_on_t* on,
+                                     void* memory, const sockaddr* address,
+                                     const char* path) noexcept nogil
+
 # Output of one transport collected during one callback: it leaves in one write.
 cdef struct gather_t:
     transport_t* to               # borrow: NULL when empty
@@ -75,3 +83,5 @@ cdef struct transports_t:
     blocks_t requests             # uv requests of every kind
     gather_t gather
     uint64_t live                 # open or closing
+    transport_connect_fn connect  # static: how connections to targets are opened
+    void* net                     # borrow(memory transports only): what lies between the ends
