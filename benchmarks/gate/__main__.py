@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.gate import baseline, instructions, syscalls
+from benchmarks.gate import baseline, instructions, profile, syscalls
 from benchmarks.gate.drive import LONG, SHORT, ToolError
 from benchmarks.gate.peers import PeerError
 
@@ -31,10 +31,13 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _instructions_run(keep: Path, record: bool) -> tuple[dict[str, Any], bool]:
+def _instructions_run(options: argparse.Namespace, directory: Path) -> tuple[dict[str, Any], bool]:
     """Count instructions; return what to write and whether they are within the tolerance."""
-    measured = instructions.instructions_count(keep)
-    if record:
+    measured = instructions.instructions_count(directory)
+    if options.profile:
+        for line in profile.profile_lines(directory, options.profile):
+            _say(line)
+    if options.record:
         baseline.baseline_write(measured)
         _say(f"recorded {baseline.BASELINE.name}")
     expected, recorded = baseline.baseline_read()
@@ -49,9 +52,9 @@ def _instructions_run(keep: Path, record: bool) -> tuple[dict[str, Any], bool]:
     return {name: asdict(cost) for name, cost in measured.items()}, good
 
 
-def _syscalls_run(keep: Path) -> tuple[dict[str, Any], bool]:
+def _syscalls_run(directory: Path) -> tuple[dict[str, Any], bool]:
     """Count system calls; return what to write and whether they are within the limits."""
-    calls = syscalls.syscalls_count(keep)
+    calls = syscalls.syscalls_count(directory)
     for name, kinds in calls.items():
         _say(f"{name}: " + ", ".join(f"{count:g} {kind}" for kind, count in kinds.items()))
     problems = syscalls.problems(calls)
@@ -66,7 +69,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="make this run the baseline")
     parser.add_argument("--only", choices=("instructions", "syscalls"))
     parser.add_argument("--out", type=Path, default=RESULTS, help="directory of gate.json")
-    parser.add_argument("--keep", type=Path, help="new directory for the tools' own files")
+    parser.add_argument(
+        "--profile", type=int, default=0, metavar="N", help="show the N dearest functions"
+    )
     return parser.parse_args(arguments)
 
 
@@ -84,12 +89,12 @@ def _measure(options: argparse.Namespace, directory: Path) -> tuple[dict[str, An
             continue
         if shutil.which(tool) is None:
             raise ToolError(f"{tool} is not installed")
-        keep = directory / part
-        keep.mkdir(parents=True)
+        own = directory / part
+        own.mkdir()
         if part == "instructions":
-            document[part], fine = _instructions_run(keep, options.record)
+            document[part], fine = _instructions_run(options, own)
         else:
-            document[part], fine = _syscalls_run(keep)
+            document[part], fine = _syscalls_run(own)
         good = good and fine
     return document, good
 
@@ -100,8 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         with tempfile.TemporaryDirectory(prefix="pygw-gate-") as scratch:
-            document, good = _measure(options, (options.keep or Path(scratch)).resolve())
-    except (ToolError, PeerError, baseline.BaselineError, FileExistsError) as error:
+            document, good = _measure(options, Path(scratch))
+    except (ToolError, PeerError, baseline.BaselineError) as error:
         _say(f"not measured: {error}")
         return 1
     except KeyboardInterrupt:

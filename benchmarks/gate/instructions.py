@@ -1,7 +1,8 @@
 """User instructions per request, counted by valgrind's callgrind.
 
 Runs the drive in a directory and reads the files that callgrind writes at each mark. The count is
-of user space only and does not depend on the speed or load of the machine. Read next: syscalls.py.
+of user space only and does not depend on the speed or load of the machine. Read next: profile.py,
+syscalls.py.
 """
 
 from __future__ import annotations
@@ -28,21 +29,20 @@ def dump_read(path: Path) -> tuple[str, int]:
     return trigger, total
 
 
-def intervals_read(directory: Path) -> list[int]:
-    """Return the instructions between the marks, in order; the first mark ends the warm-up."""
+def parts_marked(directory: Path) -> list[Path]:
+    """Return callgrind's files that a mark ended, in order; the first ends the warm-up."""
     parts = sorted(directory.glob("callgrind.out.*"), key=lambda path: int(path.suffix[1:]))
     wanted = {f"--dump-before={name}" for name in _TRIGGERS}
-    totals = [total for trigger, total in map(dump_read, parts) if trigger in wanted]
-    return totals[1:]
+    return [part for part in parts if dump_read(part)[0] in wanted]
 
 
 def instructions_count(directory: Path) -> dict[str, Cost]:
     """Return the user instructions per request by scenario; ToolError when it cannot be done.
 
-    `directory` must be empty; callgrind's files stay there for callgrind_annotate.
+    `directory` must be empty; callgrind's files stay there for profile.py.
     """
     tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/callgrind.out"]
     tool += ["--compress-strings=no"]  # so that each file can be read without the others
     tool += [f"--dump-before={name}" for name in _TRIGGERS]
     drive(tool, directory)
-    return costs(intervals_read(directory))
+    return costs([dump_read(part)[1] for part in parts_marked(directory)[1:]])

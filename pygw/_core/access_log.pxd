@@ -24,8 +24,8 @@ cdef enum:
     LOG_CLOSE_TRIES = 10      # a file that would block is tried so often before a close gives up
 
 ctypedef void (*log_closed_fn)(void* arg) noexcept nogil
-# Starts the write of `piece`; access_log_wrote must follow, from the loop, once. A negative errno: it
-# could not start.
+# Starts the write of `piece`; access_log_wrote must follow, from the loop, once. A negative errno:
+# it could not start.
 ctypedef int (*log_write_fn)(access_log_t* log, const uv_buf_t* piece) noexcept nogil
 
 cdef struct log_buffer_t:

@@ -87,6 +87,8 @@ cdef void answer_throttle(exchange_t* x) noexcept nogil:
     cdef uint64_t bytes
     if up == NULL:
         return
+    if x.down.queued >= WRITE_HIGH:
+        x.down.ops.flush(x.down)         # what is only gathered does not count as slow
     bytes = side.arrived.bytes + side.hand.bytes + side.passed.bytes + x.down.queued
     if bytes >= WRITE_HIGH:
         up.ops.pause(up)

@@ -17,9 +17,9 @@ cdef int attempt_send_head(exchange_t* x) noexcept nogil
 cdef int attempt_send_body(exchange_t* x) noexcept nogil
 # Lets the attempt go, whatever its state; its stream may serve others only if `reusable`.
 cdef void attempt_end(exchange_t* x, bint reusable) noexcept nogil
-# May the exchange try again after this fault? Call before attempt_end. Safe only while nothing was
-# answered, and if bytes had left, only for idempotent methods on a reused connection whose body is
-# still here (RFC 9110 9.2.2, RFC 9112 9.3.1). The next attempt then gets a fresh connection.
+# May the exchange try again after this fault? Call before attempt_end. Only within the upstream's
+# retries, while nothing was answered, and if bytes had left, only for idempotent methods whose body
+# is still here (RFC 9110 9.2.2, RFC 9112 9.3.1). The next attempt then gets a fresh connection.
 cdef bint attempt_may_retry(exchange_t* x, int error) noexcept nogil
 # Stops reading the client while too much of its body lies here, lets it go on below the low mark.
 cdef void attempt_throttle(exchange_t* x) noexcept nogil

@@ -133,7 +133,7 @@ cdef bint attempt_may_retry(exchange_t* x, int error) noexcept nogil:
         return False
     if not a.flags & AF_HEAD_SENT:
         return True
-    if not a.flags & AF_REUSED or not idempotent(x):
+    if not idempotent(x):
         return False
     if x.request.half.sent and not x.flags & XF_REPLAYABLE:
         return False
@@ -144,9 +144,12 @@ cdef bint attempt_may_retry(exchange_t* x, int error) noexcept nogil:
 
 cdef void attempt_throttle(exchange_t* x) noexcept nogil:
     cdef side_t* side = &x.request_side
+    cdef stream_t* up = x.attempt.stream
     cdef uint64_t bytes = side.arrived.bytes + side.hand.bytes + side.passed.bytes
-    if x.attempt.stream != NULL:
-        bytes += x.attempt.stream.queued
+    if up != NULL:
+        if up.queued >= WRITE_HIGH:
+            up.ops.flush(up)             # what is only gathered does not count as slow
+        bytes += up.queued
     if bytes >= WRITE_HIGH:
         x.down.ops.pause(x.down)
     elif bytes <= WRITE_LOW and x.down.paused:

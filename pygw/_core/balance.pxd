@@ -5,6 +5,6 @@
 
 from pygw._core.types.upstream cimport upstream_t, target_t
 
-# Round robin; `tried` is the target of the attempt before (NULL: none), avoided if there is another.
-# NULL: the upstream has no target.
+# Round robin; `tried` is the target of the attempt before (NULL: none), avoided if there is
+# another. NULL: the upstream has no target.
 cdef target_t* balance_pick(upstream_t* upstream, target_t* tried) noexcept nogil

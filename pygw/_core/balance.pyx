@@ -1,4 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: which target of an upstream the next attempt goes to.
 # Thread and GIL: one worker's loop; no GIL; no I/O.
 # Never does: open a connection.

@@ -4,8 +4,8 @@
 # Read next: worker.pxd.
 #
 # The text is the supervisor's, but nothing in it is trusted: every value is checked for type and
-# bounds, and every complaint is a PlanError (a ValueError) that names the place. The plan and all it
-# points to lie in its own arena, bounded by PLAN_BYTES_MAX.
+# bounds, and every complaint is a PlanError (a ValueError) that names the place. The plan and all
+# it points to lie in its own arena, bounded by PLAN_BYTES_MAX.
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport filter_t, plan_t

@@ -8,7 +8,7 @@
 import json
 import re
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from pygw._core.access_log cimport LOG_OFF, LOG_COMBINED, LOG_JSON
 from pygw._core.arena cimport arena_init, arena_fini
@@ -27,8 +27,7 @@ from pygw._core.part import PlanError
 from pygw._core.router cimport ROUTE_SCRATCH, router_prepare
 from pygw._core.types.exchange cimport (
     chain_t, filter_t, listener_conf_t, plan_t, route_t, MATCH_EXACT, MATCH_PREFIX, PHASES,
-    PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE, PHASE_RESPONSE_BODY,
-    PHASE_LOG)
+    PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE, PHASE_RESPONSE_BODY)
 from pygw._core.types.memory cimport arena_t
 from pygw._core.types.upstream cimport (
     pool_limits_t, target_t, timeouts_t, upstream_t, TARGET_TCP, TARGET_UNIX)

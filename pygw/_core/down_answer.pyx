@@ -14,6 +14,7 @@ from pygw._core.types.message cimport (
 from pygw._core.types.stream cimport stream_t, stream_ops_t
 from pygw._core.types.exchange cimport exchange_t, XF_CONTINUE_SENT
 from pygw._core.down cimport down_t, down_of_stream, down_arm, down_close
+from pygw._core.fault cimport fault_get, SIDE_DOWN
 from pygw._core.http1_write cimport WRITE_CLOSE, WRITE_KEEP_ALIVE, WRITE_UPGRADE
 from pygw._core.outlet cimport outlet_framing, outlet_response, outlet_body, outlet_end
 from pygw._core.transport cimport (
@@ -46,7 +47,7 @@ cdef int down_stream_head(stream_t* s, half_t* half) noexcept nogil:
     if response.status == 101:
         flags = WRITE_UPGRADE
     elif (not x.request.half.flags & MF_KEEP_ALIVE or d.input_dead or d.home.draining
-            or d.half_closed or framing == FRAMING_CLOSE or (most and d.served >= most)
+            or d.half_closed or (x.error and fault_get(x.error).side == SIDE_DOWN) or framing == FRAMING_CLOSE or (most and d.served >= most)
             or not down_drainable(d)):
         d.close_after = True
         flags = WRITE_CLOSE

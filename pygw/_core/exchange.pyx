@@ -369,12 +369,12 @@ cdef void exchange_tunnel_ended(exchange_t* x, uint64_t bytes_up, uint64_t bytes
 # A filter said REPLY or ABORT.
 cdef void exchange_stop(exchange_t* x, verdict_t verdict) noexcept nogil:
     cdef bint in_response = x.request_side.head_passed and x.attempt.flags & AF_ANSWERED
-    if verdict == VERDICT_REPLY and not x.flags & XF_RESPONSE_STARTED:
-        if x.response.half.flags & MF_SELF_MADE:
+    if verdict == VERDICT_REPLY:
+        if not x.flags & XF_RESPONSE_STARTED and x.response.half.flags & MF_SELF_MADE:
             exchange_take_over(x)
             response_run(x, x.chain_at + 1 if in_response else 0)
             return
-        x.error = E_CORE_INTERNAL                    # REPLY without reply_set
+        x.error = E_CORE_INTERNAL                    # too late, or without reply_set
     exchange_fail(x, x.error if x.error else <int>E_HOOK_ABORTED)
 
 

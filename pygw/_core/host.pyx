@@ -27,7 +27,8 @@ from pygw._core.pool cimport (
     pool_attempt_end)
 from pygw._core.relay cimport relay_t, relays_init, relays_fini, relay_start, relay_stop
 from pygw._core.resolver cimport resolver_close, resolver_init
-from pygw._core.stats cimport stat_set, ST_HEARTBEAT_MS
+from pygw._core.stats cimport (
+    stat_set, ST_CONNECTIONS, ST_HEARTBEAT_MS, ST_TUNNELS, ST_UPSTREAM_IDLE, ST_UPSTREAM_OPEN)
 from pygw._core.timer cimport (
     timer_init, timer_arm, timer_disarm, timer_detach, wheel_init, wheel_now)
 from pygw._core.transport cimport transports_init, transports_fini
@@ -178,6 +179,11 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     w.downs.plan_unpin = on_plan_unpin
     relays_init(&w.relays, &w.transports, &w.wheel, counters, on_relay_ended)
     listeners_init(&w.listeners, loop, &w.downs)
+    # A worker that died left its gauges in the page that this one goes on with.
+    stat_set(counters, ST_CONNECTIONS, 0)
+    stat_set(counters, ST_UPSTREAM_IDLE, 0)
+    stat_set(counters, ST_UPSTREAM_OPEN, 0)
+    stat_set(counters, ST_TUNNELS, 0)
     timer_init(&w.heartbeat, on_heartbeat)
     on_heartbeat(&w.heartbeat)
     return 0

@@ -26,8 +26,8 @@ cdef bint http1_check_lines(half_t* half, const char* base, const char* end) noe
 #   E_DOWN_HOST     not exactly one Host in 1.1, more than one in 1.0, malformed, or another authority
 #                   than that of an absolute-form target (RFC 9112 3.2: one of the two would decide)
 #   E_DOWN_FRAMING  several Content-Length, a list or no number in one; Transfer-Encoding with
-#                   Content-Length, in 1.0, twice, or as a list (RFC 9112 6.1, 6.3); a body behind a
-#                   request that asks for an upgrade we pass on
+#                   Content-Length, in 1.0, twice, or as a list (RFC 9112 6.1, 6.3); a tab in either
+#                   line; a body behind a request that asks for an upgrade we pass on
 #   E_DOWN_CODING   one transfer coding other than chunked
 #   E_DOWN_EXPECT   anything but 100-continue in 1.1
 # Flags: MF_KEEP_ALIVE, MF_EXPECT_CONTINUE, MF_UPGRADE (1.1, GET, one protocol that is not h2c, listed
@@ -37,7 +37,7 @@ cdef int http1_check_request(request_t* request, const char* base) noexcept nogi
 
 # 0, E_UP_HEADER, E_UP_FRAMING (as above; a 1xx or 204 with a body, RFC 9110 8.6; a zero
 # Content-Length there is removed instead), E_UP_CODING, E_UP_PROTOCOL (1xx in 1.0), E_UP_UPGRADE (a
-# 101 that names no protocol, RFC 9110 7.8).
+# 101 that does not name one protocol and list Upgrade in Connection, RFC 9110 7.8).
 cdef int http1_check_response(response_t* response, const char* base,
                               bint head_request) noexcept nogil
 

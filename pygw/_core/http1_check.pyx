@@ -170,16 +170,24 @@ cdef enum length_rule:
     LENGTH_CODING = 2       # one transfer coding, but not chunked
 
 
+# A tab in a line that frames is legal white space, but llhttp (and so Node) reads "chunked<tab>" as
+# another coding.
+cdef bint has_tab(const header_t* h) noexcept nogil:
+    return memchr(h.name.ptr, c'\t', h.raw_len) != NULL
+
+
 # RFC 9112 6.3 without guesses. Leaves framing as it is when no field tells.
 cdef length_rule framing_settle(half_t* half, const facts_t* facts) noexcept nogil:
     if likely(not facts.codings):
         if not facts.lengths:
             return LENGTH_FINE
-        if facts.lengths > 1 or not span_to_length(facts.length.value, &half.length):
+        if facts.lengths > 1 or has_tab(facts.length):
+            return LENGTH_AMBIGUOUS
+        if not span_to_length(facts.length.value, &half.length):
             return LENGTH_AMBIGUOUS
         half.framing = FRAMING_LENGTH
         return LENGTH_FINE
-    if facts.codings > 1 or facts.lengths or half.version < 11:
+    if facts.codings > 1 or facts.lengths or half.version < 11 or has_tab(facts.coding):
         return LENGTH_AMBIGUOUS
     if span_is_nocase(facts.coding.value, b"chunked", 7):
         half.framing = FRAMING_CHUNKED
@@ -198,17 +206,6 @@ cdef int host_check(request_t* request, const facts_t* facts) noexcept nogil:
     return 0 if http1_authority_split(request.authority, &host, &port) else E_DOWN_HOST
 
 
-# RFC 9110 7.8: an upgrade may be ignored. What we pass on is one protocol, asked for by a 1.1 GET;
-# never HTTP itself (h2c), whose frames would be requests that nobody routed. Any other wish is
-# dropped with its hop-by-hop field.
-cdef bint upgrade_wanted(const request_t* request, const facts_t* facts) noexcept nogil:
-    if facts.upgrades != 1 or not facts.options & OPTION_UPGRADE:
-        return False
-    if request.half.version < 11 or request.method != HTTP_GET:
-        return False
-    return protocol_valid(facts.upgrade.value) and not protocol_is_http(facts.upgrade.value)
-
-
 # protocol-name ["/" protocol-version], both tokens.
 cdef bint protocol_valid(span_t value) noexcept nogil:
     cdef const char* slash = NULL
@@ -218,6 +215,21 @@ cdef bint protocol_valid(span_t value) noexcept nogil:
         return header_name_valid(value)
     return (header_name_valid(span(value.ptr, slash - value.ptr))
             and header_name_valid(span(slash + 1, value.ptr + value.len - slash - 1)))
+
+
+# One protocol, which Connection lists as it must (RFC 9110 7.8).
+cdef bint upgrade_named(const facts_t* facts) noexcept nogil:
+    return (facts.upgrades == 1 and facts.options & OPTION_UPGRADE != 0
+            and protocol_valid(facts.upgrade.value))
+
+
+# RFC 9110 7.8: an upgrade may be ignored. What we pass on is one protocol, asked for by a 1.1 GET;
+# never HTTP itself (h2c), whose frames would be requests that nobody routed. Any other wish is
+# dropped with its hop-by-hop field.
+cdef bint upgrade_wanted(const request_t* request, const facts_t* facts) noexcept nogil:
+    if request.half.version < 11 or request.method != HTTP_GET:
+        return False
+    return upgrade_named(facts) and not protocol_is_http(facts.upgrade.value)
 
 
 cdef bint protocol_is_http(span_t value) noexcept nogil:
@@ -280,8 +292,7 @@ cdef int announced_check(response_t* response, const facts_t* facts) noexcept no
         return 0
     if response.half.version < 11:
         return E_UP_PROTOCOL
-    if response.status == 101 and (facts.upgrades != 1
-                                   or not protocol_valid(facts.upgrade.value)):
+    if response.status == 101 and not upgrade_named(facts):
         return E_UP_UPGRADE
     return 0
 

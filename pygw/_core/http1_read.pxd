@@ -47,6 +47,7 @@ cdef struct http1_reader_t:
     uint8_t head_request      # responses: the request was HEAD
     uint8_t place             # which part of the message is being read (http1_read.pyx)
     uint8_t empty_lines       # before the request, so far
+    uint8_t cr_pending        # half an empty line was the last that came
     http1_chunks_t chunks     # a chunked body
 
 # `half` is zeroed but for headers, trailers and arena, which the caller has set up.

@@ -76,6 +76,7 @@ cdef void reader_init(http1_reader_t* r, half_t* half, const limits_t* limits) n
     r.error = 0
     r.place = PLACE_LINE
     r.empty_lines = 0
+    r.cr_pending = False
 
 
 cdef void http1_reader_request(http1_reader_t* r, request_t* request,
@@ -97,17 +98,25 @@ cdef void http1_reader_move(http1_reader_t* r, const char* base) noexcept nogil:
     r.base = base
 
 
-# Passes empty lines before a request (RFC 9112 2.2). A response has none.
+# Passes empty lines before a request (RFC 9112 2.2). A response has none. The CR of one may have come
+# in an earlier call: it was forgotten, so that a connection between two requests holds nothing.
 cdef int lines_skip(http1_reader_t* r, uint32_t size) noexcept nogil:
-    while (size - r.line_at >= 2 and r.base[r.line_at] == c'\r'
-           and r.base[r.line_at + 1] == c'\n'):
+    cdef const char* p = r.base
+    while True:
+        if unlikely(r.cr_pending):
+            if p[0] != c'\n':
+                return E_DOWN_LINE
+            r.cr_pending = False
+            r.line_at = 1
+        elif (size - r.line_at >= 2 and p[r.line_at] == c'\r' and p[r.line_at + 1] == c'\n'):
+            r.line_at += 2
+        else:
+            return 0
         if r.is_response:
             return E_UP_PROTOCOL
         r.empty_lines += 1
         if r.empty_lines > EMPTY_LINES_MAX:
             return E_DOWN_LINE
-        r.line_at += 2
-    return 0
 
 
 # Looks for the end of the start line in r.base[:size]. 0 with `length` its length or 0 when it goes
@@ -280,10 +289,15 @@ cdef int head_read(http1_reader_t* r, const char* data, uint32_t size,
 # The start line is not complete, or bad (`code`). Empty lines alone are forgotten.
 cdef int line_pause(http1_reader_t* r, uint32_t size, int code,
                     http1_found_t* found) noexcept nogil:
+    cdef uint32_t left
     if code == 0:
         found.consumed = size
         r.head_bytes += size
-        if r.head_bytes == r.line_at:
+        left = r.head_bytes - r.line_at
+        if left == 1 and r.base[r.line_at] == c'\r' and not r.is_response:
+            r.cr_pending = True
+            left = 0
+        if left == 0:
             r.head_bytes = 0
             return 0
     r.half.state = HALF_HEAD

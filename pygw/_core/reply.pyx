@@ -1,10 +1,11 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: answers of the gateway's own: what a filter replies, what a fault becomes.
 # Thread and GIL: one worker's loop; no GIL; no I/O.
 # Never does: send; it fills exchange.response, the exchange sends it.
 # Read next: reply.pxd for the contract.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, strlen
 from libc.time cimport time_t, tm, gmtime_r
 from pygw._core.arena cimport arena_bytes
@@ -21,7 +22,7 @@ from pygw._core.types.header cimport (
 from pygw._core.types.message cimport (
     half_t, FRAMING_NONE, FRAMING_LENGTH, MF_SELF_MADE, MF_HEAD_ONLY)
 from pygw._core.view cimport (
-    span, span_is_nocase, span_next_member, span_trim, is_blank, decimal_write)
+    span, span_is_nocase, span_next_member, span_trim, decimal_write)
 
 cdef extern from "<time.h>" nogil:
     enum: CLOCK_REALTIME_COARSE

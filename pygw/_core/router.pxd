@@ -3,8 +3,8 @@
 # Never does: change the bytes that are forwarded.
 # Read next: balance.pxd.
 #
-# The form that decides must be the form the origin sees, and the origin sees the raw bytes and reads
-# them in its own way. So:
+# The form that decides must be the form the origin sees, and the origin sees the raw bytes and
+# reads them in its own way. So:
 #
 # A plain path is matched as it stands, after one scan. Plain: begins with '/'; printable ASCII
 # without '%', '\', ';', '#', '?'; no empty segment but the last, no segment "." or "..".
@@ -14,8 +14,8 @@
 #   literal  unreserved characters decoded, triplets in upper case (equal to the path as it came by
 #            RFC 3986 6.2.2.1 and 6.2.2.2), dot segments left alone
 #   normal   the same with dot segments resolved (RFC 3986 6.2.2.3)
-#   lenient  what forgiving origins do: every triplet decoded, '\' read as '/', parameters cut off at
-#            ';', empty segments dropped, dot segments resolved
+#   lenient  what forgiving origins do: every triplet decoded, '\' read as '/', parameters cut off
+#            at ';', empty segments dropped, dot segments resolved
 # No route at all for a path that
 #   climbs above the root, has a malformed triplet, an encoded NUL, a control byte, '#' or '?'
 #   has a dot segment in disguise (%2e, "..;", next to '\' or %2f)

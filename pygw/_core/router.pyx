@@ -1,4 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: which route an exchange takes.
 # Thread and GIL: one worker's loop; no GIL; no I/O.
 # Never does: change the bytes that are forwarded.

@@ -4,7 +4,7 @@
 # Read next: clock.pxd.
 #
 # Deadlines are rounded up to TIMER_TICK_MS: a timer never fires before its time on the wheel's
-# clock, and late by at most one tick and a turn of the loop. Six levels of 64 slots: a timer hangs
+# clock (which a loop reads once a turn), and late by at most one tick and a turn. Six levels of 64 slots: a timer hangs
 # on the level of the highest digit (base 64) in which its tick differs from the wheel's, and moves
 # down when the wheel reaches its slot: O(1) a timer and level.
 

@@ -6,7 +6,7 @@
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from pygw._core.libs.sockets cimport sockaddr_storage
+from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage
 from pygw._core.libs.uv cimport uv_buf_t
 from pygw._core.types.transport cimport transport_t, transport_on_t, transports_t
 
@@ -24,10 +24,11 @@ cdef enum memory_left:
 
 # The other end of one memory transport, with the kernel's buffer between the two.
 cdef struct memory_end_t:
-    memory_end_t* next        # borrow(net): spare or opened list
-    memory_net_t* net         # borrow(who made it)
+    memory_end_t* next        # borrow(who made it, for ever): spare or opened list
+    memory_net_t* net         # borrow(who made it, for ever)
+    void* owner               # borrow(who made it, for ever)
     transport_t* transport    # borrow(connection, until END_GONE)
-    char* output              # own(who made it): bytes that left and were not taken from here
+    char* output              # borrow(who made it, for ever): bytes that left and were not taken
     uint32_t output_room      # most bytes that may lie there
     uint32_t output_used
     uint32_t unread           # bytes on their way in: a close before they are read is a reset
@@ -44,9 +45,9 @@ cdef struct memory_end_t:
 
 # What lies between all ends and their transports (transports_t.net).
 cdef struct memory_net_t:
-    memory_end_t* spare       # ends to use; NULL: a connect fails as if descriptors had run out
-    memory_end_t* opened      # by connects, newest first, until who made them takes them off
-    transport_t* closing      # to be told in this turn; linked by transport_t.request
+    memory_end_t* spare       # borrow(who made them, for ever); NULL: descriptors have run out
+    memory_end_t* opened      # borrow(who made them, for ever): by connects, newest first
+    transport_t* closing      # borrow(connections, until told): linked by transport_t.request
     uint64_t turn
     uint64_t spins            # reads that found no space and yet were not stopped
     int connect_error         # a negative errno with which connects fail at once; 0: none
@@ -56,7 +57,7 @@ cdef void transport_memory_accept(transport_t* t, transports_t* home, const tran
                                   memory_end_t* e) noexcept nogil
 # A transport_connect_fn (types/transport.pxd) that takes an end of the net.
 cdef int transport_memory_connect(transport_t* t, transports_t* home, const transport_on_t* on,
-                                  void* memory, const sockaddr_storage* address,
+                                  void* memory, const sockaddr* address,
                                   const char* path) noexcept nogil
 
 # Each tells the transport at most one thing and answers whether it did.

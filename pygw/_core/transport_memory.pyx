@@ -118,7 +118,7 @@ cdef void transport_memory_accept(transport_t* t, transports_t* home, const tran
 
 
 cdef int transport_memory_connect(transport_t* t, transports_t* home, const transport_on_t* on,
-                                  void* memory, const sockaddr_storage* address,
+                                  void* memory, const sockaddr* address,
                                   const char* path) noexcept nogil:
     cdef memory_net_t* net = <memory_net_t*>home.net
     cdef memory_end_t* e = net.spare
@@ -139,9 +139,9 @@ cdef int transport_memory_connect(transport_t* t, transports_t* home, const tran
         e.is_unix = True
         t.flags |= TF_UNIX
         strncpy(e.path, path, sizeof(e.path) - 1)
-    else:                                                      # COPY: a socket keeps it too
-        memcpy(&e.address, address,
-               sizeof(sockaddr_in) if address.ss_family == AF_INET else sizeof(sockaddr_in6))
+    else:
+        memcpy(&e.address, address,                            # COPY: a socket keeps it too
+               sizeof(sockaddr_in) if address.sa_family == AF_INET else sizeof(sockaddr_in6))
     return 0
 
 
@@ -179,7 +179,8 @@ cdef bint memory_wrote(memory_end_t* e) noexcept nogil:
         if i < e.write_count:
             e.write[i].base += taken
             e.write[i].len -= taken
-            memmove(e.write, e.write + i, (e.write_count - i) * sizeof(uv_buf_t))
+            memmove(e.write, e.write + i,                      # COPY: the list moves up
+                    (e.write_count - i) * sizeof(uv_buf_t))
             e.write_count -= i
             return False
     e.write_count = 0

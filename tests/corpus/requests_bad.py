@@ -300,6 +300,11 @@ FRAMING: list[Case] = (
             "coding_list": b"Transfer-Encoding: gzip, chunked\r\n",
             "coding_after_chunked": b"Transfer-Encoding: chunked, gzip\r\n",
             "chunked_in_list_twice": b"Transfer-Encoding: chunked, chunked\r\n",
+            # llhttp takes "chunked<tab>" for another coding
+            "coding_tab_after": b"Transfer-Encoding: chunked\t\r\n",
+            "coding_tab_before": b"Transfer-Encoding:\tchunked\r\n",
+            "length_tab_after": b"Content-Length: 5\t\r\n",
+            "length_tab_before": b"Content-Length:\t5\r\n",
             "coding_empty": b"Transfer-Encoding:\r\n",
             "coding_comma_first": b"Transfer-Encoding: ,chunked\r\n",
             "coding_comma_last": b"Transfer-Encoding: chunked,\r\n",

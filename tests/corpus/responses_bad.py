@@ -112,8 +112,16 @@ FRAMING: list[Case] = [
     refused(
         "switching_without_upgrade", "E_UP_UPGRADE", answer(b"101 X", b"Connection: upgrade\r\n")
     ),
-    refused("switching_to_nothing", "E_UP_UPGRADE", answer(b"101 X", b"Upgrade:\r\n")),
-    refused("switching_to_a_list", "E_UP_UPGRADE", answer(b"101 X", b"Upgrade: a, b\r\n")),
+    refused(
+        "switching_to_nothing",
+        "E_UP_UPGRADE",
+        answer(b"101 X", b"Connection: upgrade\r\nUpgrade:\r\n"),
+    ),
+    refused(
+        "switching_to_a_list",
+        "E_UP_UPGRADE",
+        answer(b"101 X", b"Connection: upgrade\r\nUpgrade: a, b\r\n"),
+    ),
 ]
 
 LIMITS: list[Case] = [

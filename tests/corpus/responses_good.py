@@ -150,7 +150,7 @@ BODIES: list[Case] = [
     ),
     response(
         "chunked_with_blanks",
-        answer(b"200 OK", b"Transfer-Encoding: \t chunked \t\r\n", b"0\r\n\r\n"),
+        answer(b"200 OK", b"Transfer-Encoding:  chunked  \r\n", b"0\r\n\r\n"),
         framing="chunked",
     ),
     response("no_head_yet", b"HTTP/1.1 200", ended=False, finish_error="E_UP_CLOSED"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gate import baseline, instructions, syscalls
+from benchmarks.gate import baseline, instructions, profile, syscalls
 from benchmarks.gate.drive import LONG, SCENARIOS, SHORT, Cost, ToolError, costs, schedule
 from pygw._core import variant
 
@@ -116,6 +116,15 @@ def test_callgrind_file_without_total_is_an_error(tmp_path: Path) -> None:
         instructions.dump_read(dump)
     dump.write_text("desc: Trigger: --dump-before=getpgid\ntotals: 12\n")
     assert instructions.dump_read(dump) == ("--dump-before=getpgid", 12)
+
+
+def test_profile_counts_what_a_function_itself_took(tmp_path: Path) -> None:
+    dump = tmp_path / "callgrind.out.1"
+    dump.write_text(
+        "fn=__pyx_f_4pygw_5_core_8log_line_put_text\n10 70\n+2 5\ncfn=memcpy\ncalls=3 0 \n+1 900\n"
+        "* 4\n\nfn=memcpy\n0 900\ntotals: 979\n"
+    )
+    assert profile.costs_read(dump) == {"log_line.put_text": 79, "memcpy": 900}
 
 
 def test_only_more_instructions_than_the_tolerance_are_worse() -> None:

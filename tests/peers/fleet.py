@@ -47,7 +47,6 @@ class Fleet:
         wrong = []
         if len(self.gateways) >= KEPT:
             _, oldest = self.gateways.popitem(last=False)
-            oldest.mark()
             wrong = [f"an earlier gateway: {text}" for text in oldest.stop()]
         self.gateways[key] = self.start(config)
         return self.gateways[key], wrong
@@ -68,7 +67,6 @@ class Fleet:
         """End everything; what was wrong."""
         wrong = []
         for gateway in self.gateways.values():
-            gateway.mark()
             wrong += gateway.stop()
         for origin in self.origins:
             origin.close()
@@ -94,7 +92,9 @@ class Stage:
         self.wrong += wrong
         if gateway not in self.shared:
             self.shared.append(gateway)
-            gateway.mark()
+            if gateway.used:
+                gateway.mark()
+            gateway.used = True
         return gateway
 
     def fresh(self, config: Config, **options: Any) -> Gateway:
@@ -137,7 +137,8 @@ class Stage:
                 self.fleet.drop(gateway)
                 gateway.stop()
         for gateway in self.own:
-            self.wrong += gateway.stop()
+            if not gateway.stopped:
+                self.wrong += gateway.stop()
         return self.wrong
 
     def _judge_clients(self) -> None:
@@ -168,8 +169,5 @@ class Stage:
 
 def _assert_sockets_back(gateway: Gateway) -> None:
     """Both sides have gone: the workers must hold no more sockets than when they were born."""
-    until(
-        lambda: gateway.sockets <= gateway.born_sockets,
-        f"{gateway.sockets} sockets, {gateway.born_sockets} at the start",
-        3.0,
-    )
+    kept = gateway.born_sockets + gateway.held_sockets
+    until(lambda: gateway.sockets <= kept, f"more than {kept} sockets stay open", 3.0)

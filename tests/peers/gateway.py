@@ -24,7 +24,8 @@ import yaml
 from tests.peers import process
 from tests.peers.client import Address, Client
 from tests.peers.link import until
-from tests.peers.settings import Config
+from tests.peers.payload import request
+from tests.peers.settings import VIA, Config
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 20.0
@@ -58,7 +59,10 @@ class Gateway:
         self.stderr_path = folder / "stderr.txt"
         self.allowed: list[str] = []
         self.clients: list[Client] = []  # of the test that runs now
-        self._log_at = 0
+        self.held_sockets = 0  # that another gateway's pool keeps open after the test
+        self.stopped = False
+        self.used = False  # by a test, in the fleet
+        self._marks = 0
         self._stderr_at = 0
         path = access_log or str(self.log_path)
         config = {"access_log": {"path": path, "format": "json"}, **config}
@@ -127,19 +131,29 @@ class Gateway:
         return sum(process.cpu_s(pid) for pid in {self.pid, *self.workers})
 
     def mark(self) -> None:
-        """Forget what was logged so far."""
-        self._log_at = self.log_path.stat().st_size
+        """Forget what was logged so far.
+
+        The log is written in batches, so the place in it is marked by a line: that of a request
+        which the gateway refuses as its own loop, before any route or origin.
+        """
+        self._marks += 1
+        with Client(self.addresses[0]) as client:
+            client.ask(request(self._mark_target, f"Via: 1.1 {VIA}", "Connection: close"))
         self._stderr_at = self.stderr_path.stat().st_size
         self.allowed = []
         self.clients = []
 
+    @property
+    def _mark_target(self) -> str:
+        return f"/mark-{self._marks}"
+
     def log_entries(self, count: int = 0, within_s: float = 3.0) -> list[dict[str, Any]]:
         """Access log entries since the mark; waits until there are `count` of them."""
         end = time.monotonic() + within_s
-        while len(lines := self._log_lines()) < count:
-            assert time.monotonic() < end, f"{len(lines)} log entries, want {count}: {lines}"
+        while len(entries := self._entries_since_mark()) < count:
+            assert time.monotonic() < end, f"{len(entries)} log entries, want {count}: {entries}"
             time.sleep(0.01)
-        return [json.loads(line) for line in lines]
+        return entries
 
     def log_entry(self, **wanted: Any) -> dict[str, Any]:
         """The one entry whose keys have these values; waits for it."""
@@ -190,6 +204,7 @@ class Gateway:
     def stop(self) -> list[str]:
         """TERM, then what was wrong with the end."""
         wrong = self.complaints()
+        self.stopped = True
         if self.process.poll() is None:
             self.signal()
             try:
@@ -203,11 +218,14 @@ class Gateway:
             wrong += [w for w in self.complaints() if w.startswith("stderr") and w not in wrong]
         return wrong
 
-    def _log_lines(self) -> list[str]:
-        with open(self.log_path, "rb") as file:
-            file.seek(self._log_at)
-            data = file.read()
-        return data[: data.rfind(b"\n") + 1].decode("utf-8").splitlines()
+    def _entries_since_mark(self) -> list[dict[str, Any]]:
+        data = self.log_path.read_bytes()
+        lines = data[: data.rfind(b"\n") + 1].decode("utf-8").splitlines()
+        entries = [json.loads(line) for line in lines]
+        if not self._marks:
+            return entries
+        marks = [n for n, e in enumerate(entries) if e["target"] == self._mark_target]
+        return entries[marks[0] + 1 :] if marks else []
 
     def _wait_listening(self, count: int) -> list[Address]:
         end = time.monotonic() + START_S

@@ -194,10 +194,10 @@ class Origin:
                 script = self._scripts.get()
             elif self._manual:
                 script = None
+            self.connections.append(served)
             if script is not None:
                 self._start(served, script)
-            self.connections.append(served)
-            if script is None:
+            else:
                 self._accepted.put(served)
 
     def _start(self, served: Served, script: Script) -> None:

@@ -102,7 +102,7 @@ def test_chunk_framing_that_leaves_is_ours(gw: Gateway, origin: Origin) -> None:
     with gw.client() as client:
         client.send(
             f"POST / HTTP/1.1\r\n{HOST}\r\ntransfer-encoding:\tCHUNKED \r\n\r\n".encode()
-            + b"0005 ;a=b\r\nhello\r\n0\r\n\r\n"
+            + b"0005;a=b\r\nhello\r\n0\r\n\r\n"
         )
         got = client.recv_response()
         assert got.body == b"0123456789"

@@ -168,7 +168,8 @@ def test_bad_chunk_framing_never_completes_at_the_origin(
         client.recv_refusal(400)
     for served in origin.connections:
         served.cut_allowed = True
-        served.wait_gone(1.0)
+        if served.received:  # a connection that has carried nothing may wait for its first use
+            served.wait_gone(1.0)
     assert origin.requests == []
     (entry,) = gw.log_entries(1)
     assert entry["cause"] in ("bad_chunk", "bad_trailer")

@@ -128,6 +128,7 @@ def test_many_lines_arrive_whole_and_in_order(tmp_path: Path) -> None:
     async def check(log: Log) -> None:
         for number in rounds:
             log.line(served(b"/x%d" % number), count=500)
+            log.flush()
             # Never more than half a buffer waits: there is room for the next lines.
             written = log.lines * (len(LINE) - 1)
             await until(lambda written=written: path.stat().st_size + BUFFER // 2 > written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pygw._core.probe.filters import Plan
 
 from .plans import build, plan, upstream

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from pygw._core.probe.filters import PlanError
 
 from .plans import through

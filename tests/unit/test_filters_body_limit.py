@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pygw._core.probe.filters import PlanError
 
 from .plans import through
@@ -17,9 +16,7 @@ def limit(max_bytes: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("length", "passes"), [(0, True), (9, True), (10, True), (11, False)])
-def test_a_length_beyond_the_limit_is_refused_before_any_attempt(
-    length: int, passes: bool
-) -> None:
+def test_a_length_beyond_the_limit_is_refused_before_any_attempt(length: int, passes: bool) -> None:
     run = through(limit(10))
     run.begin(b"POST", framing="length", length=length)
     if passes:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from pygw._core.fault import faults
-from pygw._core.probe import test_filters
 from pygw._core.probe.filters import PlanError
 from pygw._core.probe.loopback import Loopback
+
+from pygw._core.probe import test_filters
 
 from .plans import through
 

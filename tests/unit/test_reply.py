@@ -7,7 +7,6 @@ import time
 from email.utils import parsedate_to_datetime
 
 import pytest
-
 from pygw._core.fault import faults
 from pygw._core.probe.filters import date
 from pygw._core.probe.loopback import Loopback

@@ -1,4 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: the filter `body_limit`: how many bytes of request body a route takes.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
 # Never does: buffer; bytes up to the limit go on as they come.

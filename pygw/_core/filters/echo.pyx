@@ -1,4 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: the filter `echo`: answers with the request as text; the quickstart's service.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
 # Never does: show what is secret (masked as ***), keep the request's body, or answer as a type that

@@ -1,4 +1,4 @@
-# Owns: header fields of a plan: lines made once, put into lists of fields at no cost but the entries.
+# Owns: header fields of a plan: lines made once, put into lists of fields by their entries alone.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
 # Never does: let a filter write what frames a message or belongs to one connection.
 # Read next: headers.pxd.

@@ -1,18 +1,19 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
-# Owns: header fields of a plan: lines made once, put into lists of fields at no cost but the entries.
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
+# Owns: header fields of a plan: lines made once, put into lists of fields by their entries alone.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
 # Never does: let a filter write what frames a message or belongs to one connection.
 # Read next: fields.pxd for the contract.
 
 from libc.stdint cimport uint32_t
 from pygw._core.check cimport unlikely
-from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_INTERNAL
+from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport (
     header_id_of, header_name_valid, header_value_valid, headers_init, headers_append, headers_add,
     headers_remove, headers_remove_name)
 from pygw._core.limits cimport HEADERS_MAX
-from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_full, plan_keep, plan_text
-from pygw._core.types.header cimport span_t, header_t, headers_t, H_OTHER, H_FORWARDED_ALIAS
+from pygw._core.part cimport plan_alloc, plan_fail, plan_full, plan_keep, plan_text
+from pygw._core.types.header cimport header_t, headers_t, H_OTHER, H_FORWARDED_ALIAS
 from pygw._core.types.memory cimport arena_t
 from pygw._core.view cimport span
 

@@ -5,7 +5,8 @@
 #
 # {"filter": "headers", "request": EDITS, "response": EDITS}; EDITS is
 # {"set": [[name, value], ...], "add": [[name, value], ...], "remove": [name, ...]}, in effect
-# remove, then set (takes out every field of the name), then add. A side without edits costs nothing.
+# remove, then set (takes out every field of the name), then add. A side without edits costs
+# nothing.
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport filter_t

@@ -1,4 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: the filter `headers`: what the operator sets, adds and removes in both heads.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
 # Never does: write what frames a message or belongs to one connection, or a second Host.

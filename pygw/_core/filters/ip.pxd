@@ -1,6 +1,6 @@
 # Owns: the filter `ip`: who may come, by the client's address.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
-# Never does: look at the peer when a trusted proxy stands between: exchange.client is decided before.
+# Never does: look at the peer: who the client is behind trusted proxies is decided before.
 # Read next: body_limit.pxd.
 #
 # {"filter": "ip", "allow": [cidr, ...], "deny": [cidr, ...]}. Deny wins; if `allow` is not empty,

@@ -1,7 +1,8 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: the filter `ip`: who may come, by the client's address.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
-# Never does: look at the peer when a trusted proxy stands between: exchange.client is decided before.
+# Never does: look at the peer: who the client is behind trusted proxies is decided before.
 # Read next: ip.pxd for the contract.
 
 from libc.stdint cimport uint32_t

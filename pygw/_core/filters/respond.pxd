@@ -4,7 +4,7 @@
 # Read next: redirect.pxd.
 #
 # {"filter": "respond", "status": 200..599, "headers": [[name, value], ...], "body": text}.
-# Content-Length and Date are the gateway's; a status that has no body (204, 205, 304) may have none.
+# Content-Length and Date are the gateway's; a status that has no body (204, 205, 304) gets none.
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport filter_t

@@ -6,20 +6,20 @@
 """A plan as the data plane sees it: what ``build``, ``router`` and ``balance`` make of a text."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from pygw._core.arena cimport arena_copy, arena_fini, arena_init
 from pygw._core.balance cimport balance_pick
 from pygw._core.build cimport plan_build, plan_build_within, plan_bytes, plan_free
 from pygw._core.part import PlanError
+from pygw._core.probe.memory cimport Guarded
 from pygw._core.reply cimport reply_date
 from pygw._core.router cimport ROUTE_SCRATCH, router_match, router_prepare
-from pygw._core.types.exchange cimport chain_t, filter_t, route_t
+from pygw._core.types.exchange cimport chain_t, route_t
 from pygw._core.types.header cimport span_t
-from pygw._core.types.memory cimport arena_t
 from pygw._core.types.upstream cimport pool_limits_t, target_t, timeouts_t, upstream_t
 from pygw._core.view cimport span
 
 __all__ = ["Plan", "PlanError", "date", "path_form"]
 
+cdef Guarded PATHS = Guarded(65536)
 PHASES = ("request", "request_body", "attempt", "response", "response_body", "log")
 
 
@@ -122,22 +122,17 @@ cdef class Plan:
         return dict(self.plan.limits)
 
     def match(self, bytes path not None) -> str | None:
-        """The name of the route that takes a path; the path lies in memory of just its size."""
-        cdef arena_t arena
-        cdef char* copy
-        cdef route_t* route
-        arena_init(&arena, NULL, 0, len(path) + 1)
-        copy = arena_copy(&arena, path, len(path))
-        route = router_match(self.plan, span(copy, len(path)))
-        arena_fini(&arena)
+        """The name of the route that takes a path; the path ends at a guard page."""
+        cdef char* place = PATHS.place(path, len(path))
+        cdef route_t* route = router_match(self.plan, span(place, len(path)))
         return None if route == NULL else text_of(route.name)
 
     def match_many(self, bytes path not None, uint64_t times) -> None:
         """Matches a path again and again: what a bench measures."""
         cdef span_t s = span(path, len(path))
-        cdef uint64_t i
-        for i in range(times):
+        while times:
             router_match(self.plan, s)
+            times -= 1
 
     def pick(self, str name not None, tried: int | None = None) -> int | None:
         """The place of the target that the named upstream offers next, other than ``tried``."""
@@ -162,7 +157,7 @@ cdef class Plan:
 def path_form(bytes path not None) -> bytes | None:
     """The form in which a route's path is kept; None for one that a route cannot have."""
     cdef char[ROUTE_SCRATCH] out
-    cdef uint32_t size = router_prepare(span(path, len(path)), out)
+    cdef uint32_t size = router_prepare(span(PATHS.place(path, len(path)), len(path)), out)
     return out[:size] if size else None
 
 

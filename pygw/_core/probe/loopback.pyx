@@ -23,7 +23,6 @@ from pygw._core.ids cimport ids_init, ids_t
 from pygw._core.probe.filters cimport Plan
 from pygw._core.libs.llhttp cimport (
     HTTP_DELETE, HTTP_GET, HTTP_HEAD, HTTP_OPTIONS, HTTP_PATCH, HTTP_POST, HTTP_PUT)
-from pygw._core.stats cimport ST_COUNT
 from pygw._core.timer cimport (
     timer_arm, timer_detach, timer_disarm, wheel_advance, wheel_init, wheel_next_ms, wheel_t)
 from pygw._core.types.address cimport address_t, ADDRESS_UNIX
@@ -32,12 +31,11 @@ from pygw._core.types.header cimport span_t, header_t, headers_t, HF_HOP, HF_REM
 from pygw._core.types.memory cimport (
     buffer_t, buffers_t, slice_t, slices_t, BUFFER_LARGE)
 from pygw._core.types.message cimport (
-    half_t, request_t, response_t, FORM_ASTERISK, FORM_ORIGIN, FRAMING_CHUNKED, FRAMING_CLOSE,
-    FRAMING_LENGTH, FRAMING_NONE, HALF_BODY, HALF_DONE, MF_BODY_EDITED, MF_HEAD_ONLY,
-    MF_KEEP_ALIVE)
-from pygw._core.types.stream cimport stream_ops_t, stream_on_t, stream_t
+    half_t, request_t, FORM_ASTERISK, FORM_ORIGIN, FRAMING_CHUNKED, FRAMING_CLOSE,
+    FRAMING_LENGTH, FRAMING_NONE, HALF_BODY, HALF_DONE, MF_BODY_EDITED, MF_KEEP_ALIVE)
+from pygw._core.types.stream cimport stream_ops_t, stream_t
 from pygw._core.types.timer cimport timer_t
-from pygw._core.view cimport span
+from pygw._core.view cimport decimal_write, span
 
 cdef enum:
     RECORD_BYTES = 4194304    # what one side may be sent in a test
@@ -87,7 +85,6 @@ cdef struct core_t:
 
 # --- streams --------------------------------------------------------------------------------------
 
-
 cdef void put(link_t* link, const char* text, size_t size) noexcept nogil:
     if link.used + size > RECORD_BYTES:
         link.overflow = True
@@ -118,16 +115,14 @@ cdef void put_head(link_t* link, span_t first, span_t second, headers_t* hs) noe
 cdef int link_head(stream_t* s, half_t* half) noexcept nogil:
     cdef link_t* link = <link_t*>s
     cdef exchange_t* x = &link.core.x
-    cdef char digits[3]
+    cdef char digits[20]
     link.edited = half.flags & MF_BODY_EDITED != 0
     if link == &link.core.up:
         put_head(link, x.request.method_name, x.request.target, &half.headers)
         return 0
-    digits[0] = <char>(c'0' + x.response.status // 100)
-    digits[1] = <char>(c'0' + x.response.status // 10 % 10)
-    digits[2] = <char>(c'0' + x.response.status % 10)
     link.core.status = x.response.status
-    put_head(link, span(digits, 3), x.response.reason, &half.headers)
+    put_head(link, span(digits, decimal_write(digits, x.response.status)), x.response.reason,
+             &half.headers)
     return 0
 
 
@@ -262,9 +257,8 @@ cdef void core_init(core_t* core) noexcept nogil:
 
 # --- doors ----------------------------------------------------------------------------------------
 
-
 cdef class Link:
-    """What one side was sent: ``head`` (lines), ``body``, ``ends``, ``resets``, ``paused``."""
+    """What one side was sent."""
 
     cdef link_t* link         # borrow(Loopback, by `owner`)
     cdef Loopback owner
@@ -280,35 +274,33 @@ cdef class Link:
         assert not self.link.overflow
         return self.link.record[self.link.head_bytes:self.link.used]
 
-    @property
-    def heads(self) -> int:
-        """How many heads were sent, informational ones included."""
-        return self.link.heads
-
-    @property
-    def ends(self) -> int:
-        """How many times the half was ended: 1 when all is well."""
-        return self.link.ends
-
-    @property
-    def resets(self) -> int:
-        """How many times the stream was reset."""
-        return self.link.resets
+    def __getattr__(self, str name) -> int:
+        """``heads``, ``ends``, ``resets``: how many times each was sent."""
+        counts = {"heads": self.link.heads, "ends": self.link.ends, "resets": self.link.resets}
+        if name in counts:
+            return counts[name]
+        raise AttributeError(name)
 
     @property
     def paused(self) -> bool:
         """Whether its delivery is stopped."""
-        return bool(self.link.stream.paused)
+        return self.link.stream.paused != 0
 
     @property
     def edited(self) -> bool:
-        """Whether the half was announced as one whose body a filter may change."""
-        return bool(self.link.edited)
+        """Whether the last head's body is one that a filter may change."""
+        return self.link.edited
 
     def fields(self, bytes name not None) -> list[bytes]:
         """The values of all fields of that name in the last head."""
         lines = [line.partition(b": ") for line in self.head[1:]]
         return [value for key, _, value in lines if key.lower() == name.lower()]
+
+
+cdef Link link_of(link_t* inner, Loopback owner):
+    cdef Link link = Link()
+    link.link, link.owner = inner, owner
+    return link
 
 
 cdef class Loopback:
@@ -334,16 +326,12 @@ cdef class Loopback:
     @property
     def down(self) -> Link:
         """The client's side."""
-        cdef Link link = Link()
-        link.link, link.owner = &self.core.down, self
-        return link
+        return link_of(&self.core.down, self)
 
     @property
     def up(self) -> Link:
         """The service's side."""
-        cdef Link link = Link()
-        link.link, link.owner = &self.core.up, self
-        return link
+        return link_of(&self.core.up, self)
 
     @property
     def done(self) -> bool:
@@ -367,7 +355,7 @@ cdef class Loopback:
 
     @property
     def attempts(self) -> tuple[int, int]:
-        """Attempts begun and ended."""
+        """Begun and ended."""
         return self.core.attempts, self.core.attempts_ended
 
     @property
@@ -389,21 +377,13 @@ cdef class Loopback:
     def begin(self, bytes method=b"GET", bytes target=b"/", headers=(), str framing="none",
               uint64_t length=0, str client="192.0.2.1", int version=11) -> None:
         """A client's head is complete. ``client`` is an address, or ``unix:``."""
-        cdef exchange_t* x = &self.core.x
+        cdef exchange_t* x = self.start()
         cdef request_t* request = &x.request
         cdef bytes address = client.encode()
-        assert not self.running or self.core.done
-        self.running, self.core.done = True, False
-        self.core.status = self.core.error = 0
         memset(&self.core.peer, 0, sizeof(address_t))
         self.core.peer.family = ADDRESS_UNIX
         if client != "unix:":
             assert address_parse(&self.core.peer, span(address, len(address)))
-        exchange_init(x, &self.core.host, self.plan.plan, &self.core.down.stream)
-        x.peer = &self.core.peer
-        x.listener = self.plan.plan.listeners
-        self.core.down.stream.sink = x
-        self.core.down.stream.on = exchange_on_down()
         request.half.state = HALF_BODY if framing != "none" else HALF_DONE
         request.half.version = version
         request.half.framing = FRAMINGS[framing]
@@ -426,12 +406,10 @@ cdef class Loopback:
     cdef int add(self, headers_t* hs, headers) except -1:
         cdef bytes name, value
         for name, value in headers:
-            if headers_add(hs, &self.core.x.arena, span(name, len(name)),
-                           span(value, len(value))) != 0:
-                raise ValueError(name)
+            assert headers_add(hs, &self.core.x.arena, span(name, len(name)),
+                               span(value, len(value))) == 0
         return 0
 
-    # Bytes as slices of a buffer, as a reader gives them.
     cdef int deliver(self, link_t* link, bytes data) except -1:
         cdef slices_t q
         cdef buffer_t* b = buffer_take(&self.core.buffers, BUFFER_LARGE)
@@ -452,9 +430,10 @@ cdef class Loopback:
 
     def client_end(self) -> None:
         """The client's body is complete."""
+        cdef stream_t* s = &self.core.down.stream
         if not self.core.done:
             self.core.x.request.half.state = HALF_DONE
-            self.core.down.stream.on.end(&self.core.down.stream)
+            s.on.end(s)
 
     def client_fault(self, int error) -> None:
         """The client's stream fails with an E_DOWN_*."""
@@ -463,13 +442,21 @@ cdef class Loopback:
 
     def refuse(self, int error) -> None:
         """A head that cannot be read: begins and ends an exchange."""
+        self.start()
+        exchange_refuse(&self.core.x, error)
+
+    # A fresh exchange between the two streams.
+    cdef exchange_t* start(self):
         cdef exchange_t* x = &self.core.x
+        assert not self.running or self.core.done
         self.running, self.core.done = True, False
+        self.core.status = self.core.error = 0
         exchange_init(x, &self.core.host, self.plan.plan, &self.core.down.stream)
         x.peer = &self.core.peer
+        x.listener = self.plan.plan.listeners
         self.core.down.stream.sink = x
         self.core.down.stream.on = exchange_on_down()
-        exchange_refuse(x, error)
+        return x
 
     def answer(self, uint32_t status=200, headers=(), str framing="none",
                uint64_t length=0) -> None:
@@ -495,8 +482,9 @@ cdef class Loopback:
 
     def answer_end(self) -> None:
         """The service's answer is complete."""
-        if self.core.up.stream.on != NULL:
-            self.core.up.stream.on.end(&self.core.up.stream)
+        cdef stream_t* s = &self.core.up.stream
+        if s.on != NULL:
+            s.on.end(s)
 
     def answer_fault(self, int error) -> None:
         """The service's stream fails with an E_UP_*."""

@@ -1,12 +1,12 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, nonecheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
 # Owns: filters that do what hooks will do, for tests: wait, hold, replace, emit, abort, reply.
 # Thread and GIL: build half and doors hold the GIL; the run half is one loop, no GIL.
 # Never does: load in a gateway unless a test imports it: importing registers the filters.
 # Read next: test_filters.pxd for what each does and takes.
 """Filters for tests; ``counts()`` tells how often each acted and what is still alive."""
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport int64_t, uint32_t
 from pygw._core.arena cimport arena_zalloc
 from pygw._core.buffer cimport (
     buffer_data, buffer_take, buffer_unref, slices_add, slices_clear, slices_init, slices_move)
