@@ -3,7 +3,7 @@
 #   VENV=.venv-3.12     where that environment is
 #   ARGS="--workers 2"  more for `make run`
 #   PYTEST_ARGS="-x"    more for pytest
-#   BENCH_ARGS=...      more for `make bench`
+#   BENCH_ARGS=...      more for `make bench-macro`
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -20,7 +20,8 @@ PYTEST_VARIANT := $(PY) -m pytest -p pygw
 SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: help run test test-release test-debug test-asan lint bench build clean
+.PHONY: help run test test-release test-debug test-asan lint build clean
+.PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,14 +45,22 @@ test-asan: $(VENV)/with-test  ## run the suite under AddressSanitizer and UBSan
 	PYGW_BUILD=asan $(SET_UP) build
 	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) $(PYTEST_ARGS)
 
-lint: $(VENV)/with-lint  ## check style and types
+lint: $(VENV)/with-lint $(VENV)/with-test  ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint pygw/_core
-	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy pygw benchmarks tests/tidy tests/test_tidy.py
 
-bench: build $(VENV)/with-bench  ## measure against nginx, haproxy and a raw relay
+bench: bench-micro bench-macro bench-gate  ## measure everything, results into benchmarks/results
+
+bench-micro: build $(VENV)/with-bench  ## what single parts cost
+	$(PY) -m benchmarks.micro
+
+bench-macro: build $(VENV)/with-bench  ## what a request costs beside nginx, haproxy and a raw relay
 	$(PY) -m benchmarks.macro $(BENCH_ARGS)
+
+bench-gate: build $(VENV)/with-bench  ## instructions and system calls of a request
+	$(PY) -m benchmarks.gate
 
 clean:  ## remove what was built, but not the virtual environments
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

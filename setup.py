@@ -5,6 +5,7 @@ One extension per ``pygw/_core/**/*.pyx``. ``PYGW_BUILD`` chooses the variant:
 - ``release`` (the default): optimised. ``build_ext --inplace`` puts it beside the sources.
 - ``debug``: BUG_ON and the malloc arena are on (``PYGW_DEBUG=1``).
 - ``asan``: debug, with AddressSanitizer and UndefinedBehaviorSanitizer.
+- ``fuzz``: asan, telling ``tests/fuzz/cover.c`` each basic block that runs.
 - ``coverage``: gcov counters, with line numbers of the .pyx files.
 
 - ``none``: no extensions, for an editable install whose extensions ``build_ext --inplace`` makes.
@@ -34,12 +35,14 @@ SANITIZERS = [
     "-fno-sanitize-recover=undefined",
     "-fno-omit-frame-pointer",
 ]
+EDGES = ["-fsanitize-coverage=trace-pc"]
 
 # variant -> (macros, compiler flags, linker flags)
 VARIANTS: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
     "release": ([], ["-O2"], []),
     "debug": ([("PYGW_DEBUG", "1")], ["-O1"], []),
     "asan": ([("PYGW_DEBUG", "1")], ["-O1", *SANITIZERS], SANITIZERS),
+    "fuzz": ([("PYGW_DEBUG", "1")], ["-O1", *SANITIZERS, *EDGES], SANITIZERS),
     "none": ([], [], []),
     "coverage": ([("PYGW_DEBUG", "1")], ["-O0", "--coverage"], ["--coverage"]),
 }

@@ -1,6 +1,6 @@
 """pygw: an edge gateway with a Cython data plane on uvloop's libuv and httptools' llhttp.
 
-Owns the version, which the build reads from here. Importing this loads no library and starts nothing.
+Owns the version, which the build reads from here. Importing it loads no library, starts nothing.
 Read next: ``cli`` for the commands, ``_core`` for the data plane.
 """
 

@@ -6,7 +6,7 @@ A test that hangs is a failed test: 60 s is the limit unless it says otherwise b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let fixtures know at teardown whether the test itself failed."""
     report = yield
     if report.when == "call":

@@ -6,11 +6,17 @@ file and line. A rule is never loosened here to let a finding pass: the file is 
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterable
 
 import pytest
+import yaml
+from pydantic import BaseModel
 
-from tests.tidy import hot, levels, memory, text
+from pygw.config.interpolate import Sources
+from pygw.config.load import parse_config
+from pygw.config.model import Config, Upstream
+from tests.tidy import documents, hot, levels, memory, text
 from tests.tidy.tree import Source, read_tree
 
 TREE = read_tree()
@@ -39,6 +45,12 @@ def test_the_tree_is_read_whole() -> None:
 
 def test_a_module_cimports_only_its_own_level_and_below() -> None:
     check_each(levels.climbing_cimports)
+
+
+def test_the_table_of_levels_names_modules_that_are_there() -> None:
+    modules = {levels.module_of(source.path) for source in TREE}
+    named = {name for level in levels.LEVELS for name in level if not name.endswith("/*")}
+    assert named <= modules
 
 
 def test_cimports_form_no_cycle() -> None:
@@ -120,3 +132,79 @@ def test_arrays_are_as_long_as_the_bound_they_name() -> None:
 def test_each_bound_has_a_test_that_names_it() -> None:
     tests = [s for s in TREE if s.path.startswith("tests/") and "/tidy/" not in s.path]
     check(memory.untested_bounds(LIMITS, tests))
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+PATHS = {source.path for source in TREE} | {"LICENSE"}
+DOCUMENTS = [source for source in TREE if source.path.endswith(".md")]
+BASES = ("pygw/_core/", "benchmarks/", "tests/")
+
+
+def document(path: str) -> Source:
+    """One of the documents."""
+    return next(source for source in DOCUMENTS if source.path == path)
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    check(found for one in DOCUMENTS for found in documents.dead_links(one, PATHS))
+
+
+def test_paths_in_documents_are_there() -> None:
+    check(found for one in DOCUMENTS for found in documents.unknown_paths(one, PATHS, BASES))
+
+
+def test_names_in_documents_are_in_the_sources() -> None:
+    sources = [source for source in TREE if not source.path.endswith(".md")]
+    check(found for one in DOCUMENTS for found in documents.unknown_names(one, sources))
+
+
+@pytest.mark.parametrize("block", documents.fences_of(document("README.md"), "yaml"))
+def test_configurations_in_the_readme_are_good(block: str) -> None:
+    parse_config(block, "README.md", Sources({}))
+
+
+def test_the_readme_names_every_key_of_the_configuration() -> None:
+    reference = yaml.safe_load(documents.fences_of(document("README.md"), "yaml")[-1])
+    reference["upstreams"] = list(reference["upstreams"].values())
+    assert keys_of_data(reference) == keys_of_model(Config)
+
+
+def test_the_readme_tells_the_defaults() -> None:
+    text = documents.fences_of(document("README.md"), "yaml")[-1]
+    told = parse_config(text, "README.md", Sources({}))
+    known = Config.from_data({"listeners": [{"bind": "127.0.0.1:1"}], "routes": told.routes})
+    for key in ("workers", "drain", "access_log", "timeouts", "limits"):
+        assert getattr(told, key) == getattr(known, key), key
+    assert told.forwarding.model_copy(update={"via": None}) == known.forwarding
+    upstream = told.upstreams["api"]
+    assert upstream == Upstream(targets=upstream.targets, timeouts=upstream.timeouts)
+    for timeouts in (upstream.timeouts, told.routes[0].timeouts):
+        assert dict(timeouts) == {name: getattr(known.timeouts, name) for name, _ in timeouts}
+
+
+def keys_of_data(data: object, place: str = "") -> set[str]:
+    """Every key of plain data by its place, places in lists and names of fields left out."""
+    if isinstance(data, list):
+        return set().union(*(keys_of_data(one, place) for one in data))
+    if not isinstance(data, dict) or place.endswith(("set", "add", ".respond.headers")):
+        return set()
+    keys = {f"{place}.{key}" for key in data}
+    return keys.union(*(keys_of_data(value, f"{place}.{key}") for key, value in data.items()))
+
+
+def keys_of_model(model: type[BaseModel], place: str = "") -> set[str]:
+    """Every key that the models know, by its place."""
+    keys = set()
+    for name, field in model.model_fields.items():
+        keys.add(f"{place}.{name}")
+        for inner in models_in(field.annotation):
+            keys |= keys_of_model(inner, f"{place}.{name}")
+    return keys
+
+
+def models_in(shape: object) -> list[type[BaseModel]]:
+    """The models within an annotation."""
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        return [shape]
+    return [model for part in typing.get_args(shape) for model in models_in(part)]

@@ -7,7 +7,7 @@
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memchr, memset
+from libc.string cimport memchr
 from posix.unistd cimport close
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
@@ -25,7 +25,7 @@ from pygw._core.types.timer cimport timer_t
 # What is allocated: our word in front of libuv's opaque request. 16 bytes keep it aligned.
 cdef struct log_request_t:
     access_log_t* log         # borrow(worker, until closed)
-    void* unused
+    void* unused              # static: NULL, keeps what follows aligned
 
 
 cdef inline access_log_t* log_of_timer(timer_t* t) noexcept nogil:

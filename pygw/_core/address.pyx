@@ -26,7 +26,7 @@ cdef enum:
 
 
 cdef void text_set(address_t* a, const char* text, uint8_t size) noexcept nogil:
-    memcpy(a.text, text, size)
+    memcpy(a.text, text, size)        # COPY: an address keeps its text
     a.text_len = size
 
 
@@ -34,7 +34,7 @@ cdef void v4_set(address_t* a, const uint8_t* bytes) noexcept nogil:
     cdef uint32_t at = 0, i
     a.family = ADDRESS_V4
     memset(a.bytes, 0, sizeof(a.bytes))
-    memcpy(a.bytes, bytes, 4)
+    memcpy(a.bytes, bytes, 4)         # COPY: an address keeps its bytes
     for i in range(4):
         if i:
             a.text[at] = c'.'
@@ -73,7 +73,7 @@ cdef void v6_set(address_t* a, const uint8_t* bytes) noexcept nogil:
         v4_set(a, bytes + 12)
         return
     a.family = ADDRESS_V6
-    memcpy(a.bytes, bytes, 16)
+    memcpy(a.bytes, bytes, 16)        # COPY: an address keeps its bytes
     zeros = v6_zeros(bytes, &start)
     while i < 8:
         if zeros and i == start:
@@ -221,13 +221,13 @@ cdef bint cidr_parse(cidr_t* c, span_t text) noexcept nogil:
             return False
     if most == 128 and bits >= MAPPED_BITS and memcmp(bytes, MAPPED_PREFIX, 12) == 0:
         # Addresses of this kind are kept as v4: so is their range.
-        memcpy(bytes, bytes + 12, 4)
+        memcpy(bytes, bytes + 12, 4)  # COPY: to where a v4 range has them
         memset(bytes + 4, 0, 12)
         bits -= MAPPED_BITS
         most = 32
     c.family = ADDRESS_V4 if most == 32 else ADDRESS_V6
     c.bits = <uint8_t>bits
-    memcpy(c.bytes, bytes, 16)
+    memcpy(c.bytes, bytes, 16)        # COPY: a range keeps its bytes
     return True
 
 

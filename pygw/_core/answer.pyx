@@ -7,6 +7,7 @@
 from libc.stdint cimport uint64_t
 from pygw._core.check cimport unlikely
 from pygw._core.limits cimport INFORMATIONAL_MAX, WRITE_HIGH, WRITE_LOW
+from pygw._core.types.header cimport header_t, H_UPGRADE
 from pygw._core.types.message cimport (
     MF_SELF_MADE, MF_HEAD_ONLY, MF_EXPECT_CONTINUE, MF_UPGRADE,
     MF_BODY_EDITED, FRAMING_NONE)
@@ -15,7 +16,15 @@ from pygw._core.types.exchange cimport *
 from pygw._core.buffer cimport slices_add
 from pygw._core.fault cimport E_UP_UPGRADE, E_UP_INFORMATIONAL
 from pygw._core.forwarding cimport forwarding_response
-from pygw._core.headers cimport headers_mark_hop
+from pygw._core.headers cimport headers_find, headers_mark_hop
+from pygw._core.view cimport span_equal_nocase
+
+
+# Does the 101 name the protocol that was asked for (RFC 9110 7.8)? Either half has one Upgrade.
+cdef bint upgrade_matches(exchange_t* x) noexcept nogil:
+    cdef header_t* asked = headers_find(&x.request.half.headers, H_UPGRADE, NULL)
+    cdef header_t* given = headers_find(&x.response.half.headers, H_UPGRADE, NULL)
+    return asked != NULL and given != NULL and span_equal_nocase(asked.value, given.value)
 
 
 # RFC 9110 15.2: informational heads pass to who can read them; 100 only to who waits for it.
@@ -23,7 +32,7 @@ cdef int answer_kind_of(exchange_t* x) noexcept nogil:
     if x.response.status >= 200:
         return ANSWER_FINAL
     if x.response.status == 101:
-        if x.request.half.flags & MF_UPGRADE and x.response.half.flags & MF_UPGRADE:
+        if x.request.half.flags & MF_UPGRADE and upgrade_matches(x):
             return ANSWER_TUNNEL
         return E_UP_UPGRADE
     x.informational += 1

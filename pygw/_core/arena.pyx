@@ -7,7 +7,7 @@
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy, memset
-from pygw._core.check cimport BUG_ON, PYGW_DEBUG, likely, unlikely
+from pygw._core.check cimport PYGW_DEBUG, likely, unlikely
 from pygw._core.limits cimport ARENA_CHUNK
 from pygw._core.shortage cimport shortage
 from pygw._core.types.memory cimport arena_t, arena_chunk_t

@@ -21,5 +21,8 @@ cdef void attempt_end(exchange_t* x, bint reusable) noexcept nogil
 # retries, while nothing was answered, and if bytes had left, only for idempotent methods whose body
 # is still here (RFC 9110 9.2.2, RFC 9112 9.3.1). The next attempt then gets a fresh connection.
 cdef bint attempt_may_retry(exchange_t* x, int error) noexcept nogil
+# How the target did: a head came, or a fault of its own. Too many faults in a row take it out of
+# rotation for a while.
+cdef void attempt_judge(exchange_t* x, int error) noexcept nogil
 # Stops reading the client while too much of its body lies here, lets it go on below the low mark.
 cdef void attempt_throttle(exchange_t* x) noexcept nogil

@@ -4,20 +4,18 @@
 # Never does: end an exchange; it reports and the exchange decides.
 # Read next: attempt.pxd for the contract.
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from pygw._core.check cimport BUG_ON, unlikely
-from pygw._core.limits cimport WRITE_HIGH, WRITE_LOW
+from pygw._core.limits cimport EJECT_FAULTS, EJECT_MS, EJECT_MS_MAX, WRITE_HIGH, WRITE_LOW
 from pygw._core.types.memory cimport slices_t
-from pygw._core.types.message cimport FRAMING_NONE, MF_BODY_EDITED, HALF_DONE
+from pygw._core.types.message cimport FRAMING_NONE, MF_BODY_EDITED
 from pygw._core.types.exchange cimport *
-from pygw._core.types.upstream cimport target_t
+from pygw._core.types.upstream cimport health_t, target_t
 from pygw._core.libs.llhttp cimport (
     HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_TRACE)
 from pygw._core.balance cimport balance_pick
 from pygw._core.buffer cimport slices_init, slices_move, slices_share, slices_clear
-from pygw._core.fault cimport (
-    fault_get, E_CORE_NO_TARGET, E_CORE_INTERNAL, E_CORE_MEMORY, E_UP_CLOSED, E_UP_RESET,
-    E_UP_BROKEN)
+from pygw._core.fault cimport fault_get, SIDE_UP, E_CORE_NO_TARGET, E_CORE_INTERNAL
 from pygw._core.forwarding cimport forwarding_request
 from pygw._core.headers cimport headers_mark_hop
 from pygw._core.ids cimport ids_t
@@ -45,7 +43,8 @@ cdef int attempt_choose(exchange_t* x) noexcept nogil:
             x.request.half.flags |= MF_BODY_EDITED
         if idempotent(x) and x.route.upstream.retries:
             x.flags |= XF_REPLAYABLE
-    target = balance_pick(x.route.upstream, x.attempt.target)
+    x.attempt.started_ns = x.started_ns if x.attempts == 0 else x.host.now_ns(x.host)
+    target = balance_pick(x.route.upstream, x.attempt.target, x.attempt.started_ns)
     if unlikely(target == NULL):
         return E_CORE_NO_TARGET
     x.attempts += 1
@@ -56,7 +55,6 @@ cdef int attempt_choose(exchange_t* x) noexcept nogil:
     x.attempt.target = target
     x.attempt.flags = AF_STARTED | (x.attempt.flags & AF_FRESH)
     x.attempt.stream = NULL
-    x.attempt.started_ns = x.started_ns if x.attempts == 1 else x.host.now_ns(x.host)
     return 0
 
 
@@ -123,6 +121,26 @@ cdef void attempt_end(exchange_t* x, bint reusable) noexcept nogil:
         x.attempt.stream.sink = NULL
     x.host.attempt_end(x, reusable)
     x.attempt.stream = NULL
+
+
+cdef void attempt_judge(exchange_t* x, int error) noexcept nogil:
+    cdef health_t* health = x.attempt.target.health
+    if health == NULL:
+        return
+    if error == 0:
+        health.faults = 0
+        health.back_off_ms = 0
+        health.ejected_until_ns = 0
+        return
+    if fault_get(error).side != SIDE_UP:
+        return
+    health.faults += 1
+    if health.faults < EJECT_FAULTS:
+        return
+    health.back_off_ms = health.back_off_ms * 2 if health.back_off_ms else <uint32_t>EJECT_MS
+    if health.back_off_ms > EJECT_MS_MAX:
+        health.back_off_ms = EJECT_MS_MAX
+    health.ejected_until_ns = x.host.now_ns(x.host) + <uint64_t>health.back_off_ms * 1000000
 
 
 cdef bint attempt_may_retry(exchange_t* x, int error) noexcept nogil:

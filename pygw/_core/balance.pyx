@@ -5,7 +5,7 @@
 # Never does: open a connection.
 # Read next: balance.pxd for the contract.
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from pygw._core.types.upstream cimport upstream_t, target_t
 
 
@@ -17,11 +17,18 @@ cdef inline target_t* balance_next(upstream_t* upstream) noexcept nogil:
     return &upstream.targets[place]
 
 
-cdef target_t* balance_pick(upstream_t* upstream, target_t* tried) noexcept nogil:
+cdef inline bint ejected(const target_t* target, uint64_t now_ns) noexcept nogil:
+    return target.health != NULL and target.health.ejected_until_ns > now_ns
+
+
+cdef target_t* balance_pick(upstream_t* upstream, target_t* tried, uint64_t now_ns) noexcept nogil:
     cdef target_t* target
-    if upstream.target_count == 0:
-        return NULL
-    target = balance_next(upstream)
-    if target == tried and upstream.target_count > 1:
-        return balance_next(upstream)
-    return target
+    cdef target_t* fallback = NULL
+    cdef uint32_t _i
+    for _i in range(upstream.target_count):
+        target = balance_next(upstream)
+        if target != tried and not ejected(target, now_ns):
+            return target
+        if fallback == NULL or (fallback == tried and target != tried):
+            fallback = target
+    return fallback

@@ -9,8 +9,7 @@ from libc.string cimport memset
 from pygw._core.check cimport BUG_ON, PYGW_DEBUG, likely, unlikely
 from pygw._core.limits cimport (
     SMALL_BUFFER, MEDIUM_BUFFER, LARGE_BUFFER, SPARE_BUFFERS, SPARE_LARGE_BUFFERS)
-from pygw._core.types.memory cimport (
-    buffer_t, buffers_t, slice_t, slices_t, BUFFER_LARGE, BUFFER_CLASSES)
+from pygw._core.types.memory cimport buffer_t, buffers_t, slice_t, slices_t, BUFFER_CLASSES
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.shortage cimport shortage

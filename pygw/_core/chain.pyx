@@ -7,9 +7,8 @@
 from libc.stdint cimport uint8_t
 from pygw._core.check cimport BUG_ON
 from pygw._core.types.exchange cimport (
-    exchange_t, chain_t, filter_t, verdict_t, filter_head_fn, filter_body_fn,
-    PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE, PHASE_LOG, PHASES,
-    VERDICT_NEXT, VERDICT_WAIT)
+    exchange_t, chain_t, filter_t, verdict_t, filter_head_fn, filter_body_fn, PHASE_REQUEST,
+    PHASE_REQUEST_BODY, PHASE_RESPONSE, PHASE_LOG, PHASES, VERDICT_NEXT, VERDICT_WAIT)
 
 
 cdef inline filter_head_fn head_call(const filter_t* f, int phase) noexcept nogil:

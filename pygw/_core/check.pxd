@@ -13,7 +13,8 @@ cdef extern from *:
     #define PYGW_DEBUG 0
     #endif
     #define BUG_ON(c) do { if (PYGW_DEBUG && (c)) { \\
-        fprintf(stderr, "pygw BUG_ON(%s) at %s:%d\\n", #c, __FILE__, __LINE__); abort(); } } while (0)
+        fprintf(stderr, "pygw BUG_ON(%s) at %s:%d\\n", #c, __FILE__, __LINE__); \\
+        abort(); } } while (0)
     #endif
     """
     # Stops a debug build when `cond` holds; costs nothing in a release build.

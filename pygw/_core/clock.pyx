@@ -15,7 +15,7 @@ from pygw._core.timer cimport wheel_t, wheel_clock_fn, wheel_init, wheel_advance
 # What is allocated: our word in front of libuv's opaque handle. 16 bytes keep it aligned.
 cdef struct clock_handle_t:
     loop_clock_t* clock       # borrow(worker, until the close callback)
-    void* unused
+    void* unused              # static: NULL, keeps what follows aligned
 
 
 cdef inline loop_clock_t* clock_of(void* handle) noexcept nogil:

@@ -28,14 +28,15 @@ cdef enum down_state:
     DOWN_TUNNEL = 5           # its transport belongs to a relay
     DOWN_CLOSING = 6
 
-# Invariant: exchange is set exactly in HEAD, BUSY, DRAIN and TUNNEL. A handle lies behind the struct.
+# Invariant: exchange is set exactly in HEAD, BUSY, DRAIN and TUNNEL. A handle lies behind the
+# struct.
 cdef struct down_t:
     transport_t transport     # first: a transport callback recovers its down_t
     stream_t stream
     timer_t timer             # the wait of the state it is in
-    downs_t* home             # borrow(worker)
-    down_t* next              # borrow(downs): list of all
-    down_t** link
+    downs_t* home             # borrow(worker, for ever)
+    down_t* next              # borrow(downs, until on_closed): list of all
+    down_t** link             # borrow(downs, until on_closed): what points here
     exchange_t* exchange      # own
     address_t peer
     uint32_t served           # requests so far
@@ -55,10 +56,10 @@ cdef struct down_t:
 ctypedef void (*downs_changed_fn)(downs_t* home) noexcept nogil
 
 cdef struct downs_t:
-    host_t* host              # borrow(worker)
-    transports_t* transports  # borrow(worker)
-    wheel_t* wheel            # borrow(worker)
-    plan_t** plan             # borrow(worker): the current plan
+    host_t* host              # borrow(worker, for ever)
+    transports_t* transports  # borrow(worker, for ever)
+    wheel_t* wheel            # borrow(worker, for ever)
+    plan_t** plan             # borrow(worker, for ever): the current plan
     down_t* first             # own
     blocks_t blocks           # down_t with its handle
     blocks_t exchanges

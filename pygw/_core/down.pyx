@@ -12,7 +12,7 @@ from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.exchange_memory cimport exchange_fini
 from pygw._core.inlet cimport inlet_fini, inlet_init
 from pygw._core.stats cimport stat_add, stat_set, ST_ACCEPTED, ST_CONNECTIONS
-from pygw._core.timer cimport timer_init, timer_arm, timer_disarm, timer_detach
+from pygw._core.timer cimport timer_arm, timer_disarm, timer_detach
 from pygw._core.transport cimport transport_close, transport_queued
 from pygw._core.transport_uv cimport transport_handle_bytes
 

@@ -16,6 +16,7 @@ from pygw._core.types.exchange cimport exchange_t, XF_CONTINUE_SENT
 from pygw._core.down cimport down_t, down_of_stream, down_arm, down_close
 from pygw._core.fault cimport fault_get, SIDE_DOWN
 from pygw._core.http1_write cimport WRITE_CLOSE, WRITE_KEEP_ALIVE, WRITE_UPGRADE
+from pygw._core.inlet cimport inlet_unread
 from pygw._core.outlet cimport outlet_framing, outlet_response, outlet_body, outlet_end
 from pygw._core.transport cimport (
     transport_flush, transport_queued, transport_read_start, transport_read_stop)
@@ -41,14 +42,16 @@ cdef int down_stream_head(stream_t* s, half_t* half) noexcept nogil:
     cdef int error
     if response.status < 200 and response.status != 101:
         error = outlet_response(&d.outlet, response, FRAMING_NONE, 0)
-        s.queued = transport_queued(&d.transport)
+        down_stream_flush(s)
+        down_arm(d)                                  # after a 100 the body is due
         return error
     framing = outlet_framing(half, False, x.request.half.version)
     if response.status == 101:
         flags = WRITE_UPGRADE
     elif (not x.request.half.flags & MF_KEEP_ALIVE or d.input_dead or d.home.draining
-            or d.half_closed or (x.error and fault_get(x.error).side == SIDE_DOWN) or framing == FRAMING_CLOSE or (most and d.served >= most)
-            or not down_drainable(d)):
+            or (d.half_closed and inlet_unread(&d.inlet) == 0) or framing == FRAMING_CLOSE
+            or (x.error and fault_get(x.error).side == SIDE_DOWN)
+            or (most and d.served >= most) or not down_drainable(d)):
         d.close_after = True
         flags = WRITE_CLOSE
     elif x.request.half.version < 11:

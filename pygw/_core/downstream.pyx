@@ -14,7 +14,7 @@ from pygw._core.types.timer cimport timer_t
 from pygw._core.types.transport cimport transport_t, transports_t, TF_BROKEN
 from pygw._core.types.exchange cimport plan_t
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage, AF_UNIX
-from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
+from pygw._core.libs.uv cimport uv_buf_t, UV_ENOBUFS, UV_EOF
 from pygw._core.address cimport address_from_socket
 from pygw._core.block cimport block_take
 from pygw._core.buffer cimport buffer_ref, slices_add, slices_init
@@ -142,7 +142,7 @@ cdef void down_exchange_done(exchange_t* x) noexcept nogil:
     elif d.state == DOWN_TUNNEL:
         down_exchange_free(d)
         down_close(d, False)
-    elif d.close_after or d.half_closed:
+    elif d.close_after:
         down_exchange_free(d)
         down_linger(d)
     elif d.request_done:
@@ -162,7 +162,8 @@ cdef void down_idle(down_t* d) noexcept nogil:
         down_close(d, False)
         return
     timer_arm(d.home.wheel, &d.timer, d.home.plan[0].limits.keepalive_ms)
-    transport_read_start(&d.transport)
+    if likely(not d.half_closed):
+        transport_read_start(&d.transport)
     down_parse(d)
 
 
@@ -223,12 +224,13 @@ cdef void on_space(transport_t* t, uv_buf_t* buf) noexcept nogil:
             elif half.length - half.received > MEDIUM_BUFFER:
                 kind = BUFFER_LARGE
         inlet_space(&d.inlet, d.home.transports.buffers, kind, buf)
-    if unlikely(buf.len == 0):
-        transport_read_stop(t)                       # one buffer of further requests is enough
 
 
 cdef void on_read(transport_t* t, ssize_t size) noexcept nogil:
     cdef down_t* d = <down_t*>t
+    if unlikely(size == UV_ENOBUFS):
+        down_starved(d)
+        return
     if unlikely(size < 0):
         down_ended(d, <int>size)
         return
@@ -246,6 +248,20 @@ cdef void down_discard(down_t* d, uint32_t size) noexcept nogil:
         down_close(d, False)
 
 
+# No space for what comes: one buffer of further requests is enough, else memory ran out.
+cdef void down_starved(down_t* d) noexcept nogil:
+    transport_read_stop(&d.transport)
+    if d.state == DOWN_BUSY and d.request_done:
+        return                                       # down_idle reads on
+    if d.state == DOWN_HEAD:
+        down_refuse(d, E_CORE_MEMORY)
+    elif d.state == DOWN_BUSY:
+        d.input_dead = True
+        d.stream.on.fault(&d.stream, E_CORE_MEMORY)
+    else:
+        down_ended(d, UV_ENOBUFS)
+
+
 cdef void down_ended(down_t* d, int status) noexcept nogil:
     cdef bint broken = status != UV_EOF or d.transport.flags & TF_BROKEN
     if d.state == DOWN_DRAIN:
@@ -254,7 +270,7 @@ cdef void down_ended(down_t* d, int status) noexcept nogil:
     elif d.state != DOWN_BUSY:
         down_close(d, False)
     elif not broken and d.request_done and d.exchange.listener.answer_half_closed:
-        d.half_closed = True
+        d.half_closed = True                         # what came before is answered
     else:
         d.input_dead = True
         d.stream.on.fault(&d.stream, E_DOWN_RESET if broken else E_DOWN_CLOSED)
@@ -268,7 +284,9 @@ cdef void down_parse(down_t* d) noexcept nogil:
     while down_step(d):
         pass
     d.parsing = False
-    if d.state == DOWN_IDLE:
+    if d.half_closed and d.state <= DOWN_HEAD:
+        down_close(d, False)                         # no more can come
+    elif d.state == DOWN_IDLE:
         inlet_rest(&d.inlet)
 
 

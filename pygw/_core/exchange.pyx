@@ -14,7 +14,7 @@ from pygw._core.answer cimport *
 from pygw._core.arena cimport arena_zalloc
 from pygw._core.attempt cimport (
     attempt_choose, attempt_attach, attempt_send_head, attempt_send_body, attempt_end,
-    attempt_may_retry, attempt_throttle)
+    attempt_judge, attempt_may_retry, attempt_throttle)
 from pygw._core.buffer cimport slices_clear, slices_move
 from pygw._core.chain cimport chain_head, chain_body, chain_log, chain_cancel
 from pygw._core.fault cimport (
@@ -69,6 +69,7 @@ cdef void exchange_begin(exchange_t* x) noexcept nogil:
     if x.route.chain.filter_count:
         x.slots = <void**>arena_zalloc(&x.arena, x.route.chain.filter_count * sizeof(void*))
         if unlikely(x.slots == NULL):
+            x.route = NULL                           # its filters have no word to look at
             exchange_fail(x, E_CORE_MEMORY)
             return
     if x.route.timeouts.total_ms:
@@ -210,6 +211,7 @@ cdef void exchange_attempt_failed(exchange_t* x, int error) noexcept nogil:
     if x.flags & XF_RESPONSE_STARTED:
         exchange_fail(x, error)
         return
+    attempt_judge(x, error)
     again = attempt_may_retry(x, error)
     if x.waiting[<int>PHASE_ATTEMPT] or x.waiting[<int>PHASE_RESPONSE]:
         chain_cancel(x)
@@ -231,6 +233,7 @@ cdef void response_on_head(stream_t* s) noexcept nogil:
     if kind == ANSWER_FINAL or kind == ANSWER_TUNNEL:
         x.attempt.flags |= AF_ANSWERED
         x.attempt.head_ns = x.host.now_ns(x.host)
+        attempt_judge(x, 0)
         response_run(x, 0)
     elif kind == ANSWER_PASS:
         error = answer_send_informational(x)

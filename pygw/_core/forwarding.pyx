@@ -7,7 +7,7 @@
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport likely, unlikely
 from pygw._core.address cimport address_in, address_parse, address_text
 from pygw._core.arena cimport arena_bytes
 from pygw._core.fault cimport E_CORE_MEMORY, E_DOWN_LOOP
@@ -16,7 +16,7 @@ from pygw._core.ids cimport (
     ids_t, ids_uuid7, ids_traceparent, UUID_LENGTH, TRACEPARENT_LENGTH,
 )
 from pygw._core.types.address cimport address_t, ADDRESS_V4, ADDRESS_V6
-from pygw._core.types.exchange cimport exchange_t
+from pygw._core.types.exchange cimport exchange_t, XF_ID_MADE
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t, HF_EDITED, HF_REMOVED,
     H_OTHER, H_FORWARDED, H_FORWARDED_ALIAS, H_TRACEPARENT, H_TRACESTATE, H_VIA,
@@ -154,6 +154,7 @@ cdef int forwarding_begin(exchange_t* x, ids_t* ids, uint64_t unix_ms) noexcept 
             return E_CORE_MEMORY
         ids_uuid7(ids, unix_ms, made)
         x.request_id = span(made, UUID_LENGTH)
+        x.flags |= XF_ID_MADE
     if unlikely(x.request.half.flags & MF_HAS_VIA) and x.plan.via.len and via_loops(x):
         return E_DOWN_LOOP
     return 0
@@ -210,8 +211,8 @@ cdef void fields_walk(exchange_t* x, found_t* found) noexcept nogil:
     cdef header_t* h = hs.items
     cdef header_t* end = hs.items + hs.count
     cdef uint64_t ours = bit(H_FORWARDED) | bit(H_FORWARDED_ALIAS) | bit(H_TRACEPARENT) \
-        | bit(H_TRACESTATE) | bit(H_X_FORWARDED_FOR) | bit(H_X_FORWARDED_HOST) | bit(H_X_FORWARDED_PROTO) \
-        | bit(H_X_REQUEST_ID)
+        | bit(H_TRACESTATE) | bit(H_X_FORWARDED_FOR) | bit(H_X_FORWARDED_HOST) \
+        | bit(H_X_FORWARDED_PROTO) | bit(H_X_REQUEST_ID)
     while h < end:
         if h.id == H_OTHER:
             if unlikely(name_forwards(h.name)) and not found.trusted and not h.flags & HF_EDITED:
@@ -229,7 +230,7 @@ cdef struct run_t:
     char* at                  # arena: next byte
     headers_t* headers        # borrow(exchange, until the call ends)
     arena_t* arena            # borrow(exchange, until the call ends)
-    header_t* line            # borrow(headers): the one being written
+    header_t* line            # borrow(headers, until the next append): the one being written
 
 
 cdef inline void run_put(run_t* r, const char* bytes, uint32_t size) noexcept nogil:
@@ -335,11 +336,12 @@ cdef bint line_via(run_t* r, exchange_t* x) noexcept nogil:
     return True
 
 
-cdef bint line_trace(run_t* r, ids_t* ids, const found_t* found) noexcept nogil:
+cdef bint line_trace(run_t* r, exchange_t* x, ids_t* ids, const found_t* found) noexcept nogil:
+    cdef const char* uuid = x.request_id.ptr if x.flags & XF_ID_MADE else NULL
     cdef span_t came = found.traceparent if found.traceparents == 1 else span(NULL, 0)
     if unlikely(not line_begin(r, H_TRACEPARENT, b"traceparent: ", 13)):
         return False
-    if not ids_traceparent(ids, came, r.at) and found.tracestate:
+    if not ids_traceparent(ids, came, uuid, r.at) and found.tracestate:
         headers_remove(r.headers, H_TRACESTATE)
     r.at += TRACEPARENT_LENGTH
     line_end(r)
@@ -368,7 +370,7 @@ cdef bint lines_write(run_t* r, exchange_t* x, ids_t* ids, const found_t* found)
         return False
     if stay & bit(H_TRACEPARENT):
         return True
-    return line_trace(r, ids, found)
+    return line_trace(r, x, ids, found)
 
 
 cdef int forwarding_request(exchange_t* x, ids_t* ids) noexcept nogil:

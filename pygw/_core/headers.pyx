@@ -7,7 +7,7 @@
 """Known field names, and lists of fields: look-up, addition, removal, hop-by-hop marks."""
 
 from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memchr, memcpy, memset, strlen
+from libc.string cimport memchr, memcpy, strlen
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL, E_CORE_MEMORY
 from pygw._core.limits cimport HEADERS_MAX
@@ -45,7 +45,7 @@ cdef inline uint32_t name_slot(const char* ptr, uint32_t size) noexcept nogil:
     return (size + first * 4 + last * 21) & (SLOTS - 1)
 
 
-# Whether `ptr` is `folded` but for case. Or-ing 0x20 lowers letters and leaves digits and '-' alone;
+# Whether `ptr` is `folded` but for case. Or-ing 0x20 lowers letters and spares digits and '-';
 # the only bytes it makes equal to those and that are neither are control bytes, which no name has.
 cdef inline bint folded_equal(const char* ptr, const char* folded, uint32_t size) noexcept nogil:
     cdef uint64_t a, b
@@ -56,20 +56,20 @@ cdef inline bint folded_equal(const char* ptr, const char* folded, uint32_t size
                 return False
         return True
     if size < 8:
-        memcpy(&c, ptr, 4)
+        memcpy(&c, ptr, 4)        # COPY: a word is read where it may lie unaligned
         memcpy(&d, folded, 4)
         if (c | 0x20202020U) != d:
             return False
-        memcpy(&c, ptr + size - 4, 4)
+        memcpy(&c, ptr + size - 4, 4)     # COPY: a word, unaligned
         memcpy(&d, folded + size - 4, 4)
         return (c | 0x20202020U) == d
     while i + 8 <= size:
-        memcpy(&a, ptr + i, 8)
+        memcpy(&a, ptr + i, 8)    # COPY: a word, unaligned
         memcpy(&b, folded + i, 8)
         if (a | 0x2020202020202020U) != b:
             return False
         i += 8
-    memcpy(&a, ptr + size - 8, 8)
+    memcpy(&a, ptr + size - 8, 8)         # COPY: a word, unaligned
     memcpy(&b, folded + size - 8, 8)
     return (a | 0x2020202020202020U) == b
 
@@ -222,8 +222,8 @@ cdef int headers_add(headers_t* hs, arena_t* arena, span_t name, span_t value) n
     memcpy(line, name.ptr, name.len)       # COPY: a new line is new memory
     memcpy(line + name.len, b": ", 2)
     if value.len:
-        memcpy(line + name.len + 2, value.ptr, value.len)
-    memcpy(line + size - 2, b"\r\n", 2)
+        memcpy(line + name.len + 2, value.ptr, value.len)     # COPY: a new line is new memory
+    memcpy(line + size - 2, b"\r\n", 2)    # COPY: as above
     h.name = span(line, name.len)
     h.value = span(line + name.len + 2, value.len)
     h.id = header_id_of(name)

@@ -1,4 +1,4 @@
-# Owns: a worker's data plane as one struct: every home, wired together; what exchanges may ask of it.
+# Owns: a worker's data plane as one struct: every home, wired together; what exchanges may ask.
 # Thread and GIL: one worker's loop; no GIL.
 # Never does: talk to Python (worker.pyx does).
 # Read next: worker.pyx.
@@ -23,8 +23,8 @@ cdef struct worker_t:
     host_t host               # first: what exchanges see
     plan_t* plan              # own: the current one (one reference)
     uint32_t plans            # alive: current and pinned
-    uint64_t* counters        # borrow(Worker: shared memory or its own page)
-    uv_loop_t* loop           # borrow(loop); NULL: memory transports, time moved by hand
+    uint64_t* counters        # borrow(Worker, for ever): shared memory or a page of its own
+    uv_loop_t* loop           # borrow(loop, until host_closed); NULL: in memory, time by hand
     uint8_t log_open
     uint8_t resolver_open
     uint8_t clock_open

@@ -1,23 +1,21 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, nonecheck=False
-# Owns: a worker's data plane as one struct: every home, wired together; what exchanges may ask of it.
+# Owns: a worker's data plane as one struct: every home, wired together; what exchanges may ask.
 # Thread and GIL: one worker's loop; no GIL.
 # Never does: talk to Python (worker.pyx does).
 # Read next: host.pxd for the contract, worker.pyx.
 
 from posix.time cimport clock_gettime, timespec
-from pygw._core.check cimport BUG_ON, unlikely
+from pygw._core.check cimport BUG_ON
 from pygw._core.limits cimport BUFFERS_BYTES_MAX, HEARTBEAT_MS
-from pygw._core.libs.uv cimport uv
 from pygw._core.types.upstream cimport target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
 from pygw._core.access_log cimport access_log_close, access_log_init, access_log_line
-from pygw._core.block cimport block_give
 from pygw._core.buffer cimport buffers_init, buffers_fini
 from pygw._core.build cimport plan_free
 from pygw._core.clock cimport clock_close, clock_init
 from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOWN_TUNNEL
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
-from pygw._core.exchange cimport exchange_tunnel_ended, exchange_abort
+from pygw._core.exchange cimport exchange_tunnel_ended
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
 from pygw._core.ids cimport ids_init
 from pygw._core.listener cimport (
@@ -120,16 +118,24 @@ cdef void on_heartbeat(timer_t* t) noexcept nogil:
     timer_arm(&w.wheel, t, HEARTBEAT_MS)
 
 
+cdef void on_clock_closed(void* arg) noexcept nogil:
+    (<worker_t*>arg).clock_open = False
+
+
+# Time stands still only when nobody waits for it any more.
+cdef void clock_close_last(worker_t* w) noexcept nogil:
+    if w.clock_open and not (w.log_open or w.resolver_open):
+        clock_close(&w.clock, on_clock_closed, w)
+
+
 cdef void on_log_closed(void* arg) noexcept nogil:
     (<worker_t*>arg).log_open = False
+    clock_close_last(<worker_t*>arg)
 
 
 cdef void on_resolver_closed(void* arg) noexcept nogil:
     (<worker_t*>arg).resolver_open = False
-
-
-cdef void on_clock_closed(void* arg) noexcept nogil:
-    (<worker_t*>arg).clock_open = False
+    clock_close_last(<worker_t*>arg)
 
 
 # --- life -----------------------------------------------------------------------------------------
@@ -221,6 +227,7 @@ cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil:
             if u.targets[k].pool == NULL:
                 plan_untie(plan)
                 return E_CORE_MEMORY
+            u.targets[k].health = &(<pool_t*>u.targets[k].pool).health
     w.plan = plan
     w.plans += 1
     if old != NULL:
@@ -262,8 +269,6 @@ cdef void host_close(worker_t* w) noexcept nogil:
         access_log_close(&w.log, on_log_closed, w)
     if w.resolver_open:
         resolver_close(&w.resolver, on_resolver_closed, w)
-    if w.clock_open:
-        clock_close(&w.clock, on_clock_closed, w)
 
 
 cdef bint host_closed(worker_t* w) noexcept nogil:

@@ -6,7 +6,7 @@
 # Read next: http1_check.pxd for the contract.
 """Rules on a complete HTTP/1 head, above what llhttp checks (RFC 9112, RFC 9110)."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport memchr, memset
 from pygw._core.check cimport likely, unlikely
 from pygw._core.headers cimport header_id_of, header_id_sensitive, header_name_valid
@@ -16,8 +16,8 @@ from pygw._core.http1_line cimport (
 from pygw._core.view cimport (
     is_blank, span, span_is_nocase, span_next_member, span_to_length)
 from pygw._core.types.header cimport (
-    span_t, headers_t, HF_REMOVED, HF_SENSITIVE, H_OTHER, H_CONNECTION, H_CONTENT_LENGTH, H_EXPECT,
-    H_HOST, H_TE, H_TRANSFER_ENCODING, H_UPGRADE, H_VIA)
+    span_t, HF_REMOVED, HF_SENSITIVE, H_OTHER, H_CONNECTION, H_CONTENT_LENGTH, H_EXPECT, H_HOST,
+    H_TE, H_TRANSFER_ENCODING, H_UPGRADE, H_VIA)
 from pygw._core.types.message cimport (
     half_t, FORM_ABSOLUTE, FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE,
     FRAMING_TUNNEL, MF_CONNECTION_LISTED, MF_EXPECT_CONTINUE, MF_HAS_VIA, MF_HEAD_ONLY,
@@ -35,11 +35,11 @@ cdef enum:
 
 # What one pass over the fields found out.
 cdef struct facts_t:
-    header_t* host                # the last one of its name, as all below; NULL: none
-    header_t* length
-    header_t* coding
-    header_t* expect
-    header_t* upgrade
+    header_t* host                # borrow(headers, until the call ends): the last Host; NULL: none
+    header_t* length              # borrow(headers, until the call ends): likewise, as those below
+    header_t* coding              # borrow(headers, until the call ends)
+    header_t* expect              # borrow(headers, until the call ends)
+    header_t* upgrade             # borrow(headers, until the call ends)
     uint32_t hosts                # how many there were
     uint32_t lengths
     uint32_t codings
@@ -105,7 +105,7 @@ cdef inline bint id_is_noted(uint16_t id) noexcept nogil:
             >> id) & 1
 
 
-# One line, from its name to the next line's. Its parts must add up byte by byte to the line, so that
+# One line, from its name to the next line's. Its parts add up byte by byte to the line, so that
 # what leaves as raw bytes is what was checked. False: they do not.
 cdef inline bint line_split(header_t* h, const char* line, const char* after) noexcept nogil:
     cdef const char* p = line + h.name.len

@@ -6,10 +6,10 @@
 # llhttp is not asked here: it tells neither where a chunk line begins nor its size, and both are
 # needed for the bounds. tests/unit holds this reader against it.
 #
-# Accepted: 1 to 16 hex digits (at most 2^63-1), then extensions without blanks (";" token ["=" token
-# or quoted-string]), CRLF, exactly so many bytes, CRLF. A chunk line is at most CHUNK_LINE_MAX bytes.
-# Each chunk may spend CHUNK_FREE bytes and a quarter of its data on its line; what it spends beyond
-# adds up over the body, at most to CHUNK_OVERHEAD_MAX.
+# Accepted: 1 to 16 hex digits (at most 2^63-1), then extensions without blanks (";" token ["="
+# token or quoted-string]), CRLF, exactly so many bytes, CRLF. A chunk line is at most
+# CHUNK_LINE_MAX bytes. Each chunk may spend CHUNK_FREE bytes and a quarter of its data on its line;
+# what it spends beyond adds up over the body, at most to CHUNK_OVERHEAD_MAX.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from pygw._core.types.header cimport span_t
@@ -31,7 +31,8 @@ cdef struct http1_chunks_t:
     uint8_t is_response       # faults are E_UP_*, not E_DOWN_*
     uint8_t done              # the message is complete
 
-cdef void http1_chunks_init(http1_chunks_t* c, bint is_response, uint16_t headers_max) noexcept nogil
+cdef void http1_chunks_init(http1_chunks_t* c, bint is_response,
+                            uint16_t headers_max) noexcept nogil
 
 # Reads from `bytes`: puts pieces of data into body[count[0]] and on, raises the count and
 # half.received, and stops before data that would be a piece beyond BODY_SPANS. c.used tells how far

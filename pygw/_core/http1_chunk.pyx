@@ -7,7 +7,7 @@
 """Chunked bodies of HTTP/1.1 messages, read strictly (RFC 9112 7.1)."""
 
 from libc.string cimport memchr, memcpy, memset
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport likely, unlikely
 from pygw._core.limits cimport (
     BODY_SPANS, CHUNK_LINE_MAX, CHUNK_OVERHEAD_MAX, TRAILERS_MAX)
 from pygw._core.arena cimport arena_alloc
@@ -41,7 +41,8 @@ cdef enum:
     STEP_BAD = -1
 
 
-cdef void http1_chunks_init(http1_chunks_t* c, bint is_response, uint16_t headers_max) noexcept nogil:
+cdef void http1_chunks_init(http1_chunks_t* c, bint is_response,
+                            uint16_t headers_max) noexcept nogil:
     memset(c, 0, sizeof(http1_chunks_t))
     c.is_response = is_response
     c.headers_max = headers_max
@@ -65,7 +66,7 @@ cdef inline int step_end(char b) noexcept nogil:
     return CHUNK_EXT_NAME if b == c';' else STEP_BAD
 
 
-# The place behind byte p[0] of a chunk extension (RFC 9112 7.1.1), STEP_BAD if it may not stand there.
+# The place behind byte p[0] of a chunk extension (RFC 9112 7.1.1), STEP_BAD if it may not be there.
 cdef int step_extension(uint8_t place, const char* p) noexcept nogil:
     cdef char b = p[0]
     if place == CHUNK_EXT_QUOTED:
@@ -91,7 +92,7 @@ cdef int step_extension(uint8_t place, const char* p) noexcept nogil:
     return step_end(b)
 
 
-# HTAB, SP, visible ASCII and obs-text: what quoted-string and quoted-pair may hold besides '"', '\\'.
+# HTAB, SP, visible ASCII, obs-text: what quoted-string and quoted-pair may hold besides '"', '\\'.
 cdef inline bint header_value_byte(char b) noexcept nogil:
     cdef uint8_t u = <uint8_t>b
     return u == 9 or u >= 0x20 and u != 0x7f
@@ -173,7 +174,7 @@ cdef int trailer_add(http1_chunks_t* c, half_t* half, const char* line,
     return 0 if http1_check_trailer(h) else trailer_fault(c)
 
 
-# Takes bytes of the trailer section up to the end of a line. Lines are gathered in the arena, for the
+# Takes bytes of the trailer section up to a line's end. Lines are gathered in the arena, for the
 # fields outlive the bytes they came in.
 cdef int trailer_read(http1_chunks_t* c, half_t* half, const char* p,
                       uint32_t size) noexcept nogil:

@@ -15,11 +15,11 @@ cdef extern from *:
     int __builtin_ctzll(unsigned long long value) noexcept nogil
 
 # How many of the eight bytes at `ptr` come before the first that is not in 0x20..0x7e. A borrow or
-# carry only starts in a byte that is itself out of range, so the lowest mark is exact (and lowest is
-# first: both platforms we promise are little-endian).
+# carry only starts in a byte that is itself out of range, so the lowest mark is exact (and lowest
+# is first: both platforms we promise are little-endian).
 cdef inline uint32_t printable_run(const char* ptr) noexcept nogil:
     cdef uint64_t v, marks
-    memcpy(&v, ptr, 8)
+    memcpy(&v, ptr, 8)        # COPY: a word is read where it may lie unaligned
     marks = (v | (v - 0x2020202020202020U) | (v + 0x0101010101010101U)) & 0x8080808080808080U
     return 8 if marks == 0 else <uint32_t>__builtin_ctzll(marks) >> 3
 

@@ -95,8 +95,8 @@ cdef int path_read(request_t* q, const char* base, const char* p, const char* en
     return 0
 
 
-# RFC 9112 3.2.2. Only "http": this is what the connection speaks, and an origin behind us may act on
-# the scheme.
+# RFC 9112 3.2.2. Only "http": the connection speaks nothing else, and an origin behind us may act
+# on the scheme.
 cdef int absolute_read(request_t* q, const char* base, const char* p,
                        const char* end) noexcept nogil:
     cdef const char* start = p + 7

@@ -1,20 +1,20 @@
 # Owns: reading HTTP/1.0 and 1.1 messages, strictly: bytes in; head, pieces of body, end out.
 # Thread and GIL: one worker's loop; no GIL; no I/O.
 # Never does: accept what two servers could read differently, or call anybody back.
-# Read next: http1_read.pyx, http1_line.pxd and http1_check.pxd (the rules on a head), http1_chunk.pxd.
+# Read next: http1_read.pyx; the rules on a head: http1_line.pxd, http1_check.pxd; http1_chunk.pxd.
 #
-# llhttp tokenises a head; every rule it leaves out is in http1_line, http1_check and http1_chunk (no
-# lenient flag is ever set). What is read, accepted or refused never depends on how the bytes were
-# split over calls.
-# A reader reads ONE message into one half, then stops, even in the middle of the given bytes: what
-# follows belongs to the next message (pipelining), or is a fault (an idle upstream connection).
-# It moves half.state: WAITING > HEAD (first byte that is no empty line) > BODY (head complete) >
-# DONE (end seen), and fills head data, framing, received and trailers; nothing else.
+# llhttp tokenises a head; every rule it leaves out is in http1_line, http1_check and http1_chunk
+# (no lenient flag is ever set). What is read, accepted or refused never depends on how the bytes
+# were split over calls. A reader reads ONE message into one half, then stops, even in the middle of
+# the given bytes: what follows belongs to the next message (pipelining), or is a fault (an idle
+# upstream connection). It moves half.state: WAITING > HEAD (first byte that is no empty line) >
+# BODY (head complete) > DONE (end seen), and fills head data, framing, received and trailers;
+# nothing else.
 #
-# While state is HALF_HEAD the bytes of the head must stay contiguous in memory, beginning at `base`;
-# the caller may move them between two calls if it says so (http1_reader_move). In HALF_WAITING
-# nothing needs to be kept: empty lines before a request are forgotten at once. Body bytes may lie
-# anywhere.
+# While state is HALF_HEAD the bytes of the head must stay contiguous in memory, beginning at
+# `base`; the caller may move them between two calls if it says so (http1_reader_move). In
+# HALF_WAITING nothing needs to be kept: empty lines before a request are forgotten at once. Body
+# bytes may lie anywhere.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from pygw._core.types.header cimport span_t
@@ -30,14 +30,15 @@ cdef enum read_event:
 # What one call of http1_read found.
 cdef struct http1_found_t:
     uint32_t events           # READ_* mask
-    uint32_t consumed         # bytes used; less than given after READ_END, after an error, and when
-                              # `body` is full: then the rest is to be given again
+    # bytes used; less than given after READ_END, after an error, and when `body` is full: then the
+    # rest is to be given again
+    uint32_t consumed
     uint32_t count            # pieces of body
     span_t body[64]           # BODY_SPANS; borrow(caller's bytes): in order, chunk framing removed
 
 cdef struct http1_reader_t:
     llhttp_t parser           # first, so that a callback recovers the reader
-    half_t* half              # borrow(exchange): the half being filled
+    half_t* half              # borrow(exchange, until the message ends): the half being filled
     const limits_t* limits    # plan
     const char* base          # borrow(caller's buffer, until READ_HEAD): first byte of the head
     uint32_t head_bytes       # head bytes read so far
@@ -47,6 +48,7 @@ cdef struct http1_reader_t:
     uint8_t head_request      # responses: the request was HEAD
     uint8_t place             # which part of the message is being read (http1_read.pyx)
     uint8_t empty_lines       # before the request, so far
+    uint8_t name_over         # a field beyond limits.headers has begun
     uint8_t cr_pending        # half an empty line was the last that came
     http1_chunks_t chunks     # a chunked body
 

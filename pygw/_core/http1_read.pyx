@@ -6,6 +6,7 @@
 # Read next: http1_read.pxd for the contract, http1_line.pyx, http1_check.pyx, http1_chunk.pyx.
 """Reading of HTTP/1.0 and 1.1 messages (RFC 9112) from bytes in any split."""
 
+from libc.string cimport memcmp
 from libc.stdint cimport uintptr_t
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.limits cimport EMPTY_LINES_MAX
@@ -14,7 +15,6 @@ from pygw._core.http1_check cimport (
     http1_check_lines, http1_check_request, http1_check_response)
 from pygw._core.http1_chunk cimport http1_chunks_init, http1_chunks_read
 from pygw._core.http1_line cimport http1_line_end, http1_line_request, http1_line_status
-from pygw._core.http1_scan cimport http1_scan_fields, http1_scan_method
 from pygw._core.view cimport span
 from pygw._core.types.header cimport header_t, headers_t
 from pygw._core.types.message cimport (
@@ -26,8 +26,8 @@ from pygw._core.fault cimport (
     E_UP_PROTOCOL)
 from pygw._core.libs.llhttp cimport (
     llhttp, llhttp_settings_t, HPE_INVALID_CONTENT_LENGTH, HPE_INVALID_TRANSFER_ENCODING,
-    HPE_INVALID_URL, HPE_OK, HPE_PAUSED, HPE_UNEXPECTED_CONTENT_LENGTH, HPE_USER, HTTP_CONNECT,
-    HTTP_PRI, HTTP_REQUEST, HTTP_RESPONSE)
+    HPE_INVALID_URL, HPE_OK, HPE_PAUSED, HPE_UNEXPECTED_CONTENT_LENGTH, HPE_USER, HTTP_PRI,
+    HTTP_REQUEST, HTTP_RESPONSE)
 
 # Which part of the message is being read, in this order.
 cdef enum read_place:
@@ -52,14 +52,24 @@ cdef int reader_on_name(llhttp_t* parser, const char* at, size_t size) noexcept 
         h.name.len += <uint32_t>size
         return 0
     if unlikely(hs.count >= r.limits.headers):
-        r.error = E_UP_HEADER_COUNT if r.is_response else E_DOWN_HEADER_COUNT
-        return HPE_USER
+        r.name_over = True
+        return 0
     h = headers_append(hs, r.half.arena)
     if unlikely(h == NULL):
         r.error = E_CORE_MEMORY
         return HPE_USER
     h.name = span(<const char*><uintptr_t>(at - r.base), size)
     return 0
+
+
+# The name is whole and good. Only now does one too many count: a bad name is a bad name however few
+# of its bytes came at once.
+cdef int reader_on_name_complete(llhttp_t* parser) noexcept nogil:
+    cdef http1_reader_t* r = <http1_reader_t*>parser
+    if likely(not r.name_over):
+        return 0
+    r.error = E_UP_HEADER_COUNT if r.is_response else E_DOWN_HEADER_COUNT
+    return HPE_USER
 
 
 # The head ends llhttp's work: bodies are read by http1_chunk and by counting.
@@ -77,6 +87,7 @@ cdef void reader_init(http1_reader_t* r, half_t* half, const limits_t* limits) n
     r.place = PLACE_LINE
     r.empty_lines = 0
     r.cr_pending = False
+    r.name_over = False
 
 
 cdef void http1_reader_request(http1_reader_t* r, request_t* request,
@@ -98,8 +109,9 @@ cdef void http1_reader_move(http1_reader_t* r, const char* base) noexcept nogil:
     r.base = base
 
 
-# Passes empty lines before a request (RFC 9112 2.2). A response has none. The CR of one may have come
-# in an earlier call: it was forgotten, so that a connection between two requests holds nothing.
+# Passes empty lines before a request (RFC 9112 2.2). A response has none. The CR of one may have
+# come in an earlier call: it was forgotten, so that a connection between two requests holds
+# nothing.
 cdef int lines_skip(http1_reader_t* r, uint32_t size) noexcept nogil:
     cdef const char* p = r.base
     while True:
@@ -119,6 +131,11 @@ cdef int lines_skip(http1_reader_t* r, uint32_t size) noexcept nogil:
             return E_DOWN_LINE
 
 
+# Is this how a status line begins? What is none is told at once, not when its line ends.
+cdef inline bint status_line_begins(const char* line, uint32_t size) noexcept nogil:
+    return memcmp(line, b"HTTP/1.", size if size < 7 else 7) == 0
+
+
 # Looks for the end of the start line in r.base[:size]. 0 with `length` its length or 0 when it goes
 # on; or a fault.
 cdef int line_find(http1_reader_t* r, uint32_t size, uint32_t* length) noexcept nogil:
@@ -131,6 +148,8 @@ cdef int line_find(http1_reader_t* r, uint32_t size, uint32_t* length) noexcept 
     found = http1_line_end(r.base + r.line_at, at - r.line_at,
                            (size if size < most else most) - r.line_at, r.is_response)
     length[0] = 0
+    if r.is_response and unlikely(not status_line_begins(r.base + r.line_at, size - r.line_at)):
+        return E_UP_PROTOCOL
     if unlikely(found < 0):
         return E_UP_PROTOCOL if r.is_response else E_DOWN_LINE
     if likely(found):
@@ -151,8 +170,8 @@ cdef inline int line_read(http1_reader_t* r, uint32_t size) noexcept nogil:
 
 # What llhttp's refusal means. It has seen only start lines that http1_line found good.
 cdef int refusal_map(http1_reader_t* r, int code) noexcept nogil:
-    if code == HPE_USER:
-        return r.error
+    if r.error:
+        return r.error            # a callback's
     if (code == HPE_INVALID_CONTENT_LENGTH or code == HPE_UNEXPECTED_CONTENT_LENGTH
             or code == HPE_INVALID_TRANSFER_ENCODING):
         return E_UP_FRAMING if r.is_response else E_DOWN_FRAMING
@@ -192,43 +211,11 @@ cdef void head_settle(http1_reader_t* r, const char* data, const char* end,
         r.place = PLACE_LENGTH if half.framing == FRAMING_LENGTH and half.length else PLACE_DONE
 
 
-# Forgets what head_scan found out: llhttp begins again.
-cdef int head_unscan(http1_reader_t* r) noexcept nogil:
-    cdef uint32_t line_size = r.half.line.len
-    r.half.headers.count = 0
-    r.half.framing = 0
-    r.half.flags = 0
-    r.half.length = 0
-    if not r.is_response:
-        (<request_t*>r.half).query = span(NULL, 0)
-        (<request_t*>r.half).authority = span(NULL, 0)
-    return line_read(r, line_size)
-
-
-# The short way: the whole head is here, ordinary and good. Else NULL, and llhttp looks at it.
-cdef const char* head_scan(http1_reader_t* r, const char* end) noexcept nogil:
-    cdef const char* line = r.base + r.line_at + r.half.line.len
-    cdef const char* stop = r.base + r.limits.head
-    cdef int method = 0
-    cdef span_t name
-    if not r.is_response:
-        name = (<request_t*>r.half).method_name        # its ptr is an offset yet
-        method = http1_scan_method(r.base + <uintptr_t>name.ptr, name.len)
-        if method < 0:
-            return NULL
-    stop = http1_scan_fields(r.half, line, end if end < stop else stop, r.limits.headers)
-    if likely(stop != NULL) and likely(head_check(r, method) == 0):
-        return stop
-    head_unscan(r)
-    return NULL
-
-
-# The start line, and the whole head if it can be had the short way. 0 and place PLACE_FIELDS when
-# llhttp is to go on from the start line; 0 and the place as it was when that is not complete.
+# The start line. 0 and place PLACE_FIELDS when llhttp is to go on from it; 0 and the place as it was
+# when it is not complete.
 cdef int start_read(http1_reader_t* r, const char* data, uint32_t size,
                     http1_found_t* found) noexcept nogil:
     cdef uint32_t length
-    cdef const char* end
     cdef int error = lines_skip(r, r.head_bytes + size)
     if likely(error == 0):
         error = line_find(r, r.head_bytes + size, &length)
@@ -239,10 +226,6 @@ cdef int start_read(http1_reader_t* r, const char* data, uint32_t size,
     error = line_read(r, length)
     if unlikely(error):
         return error
-    end = head_scan(r, data + size)
-    if likely(end != NULL):
-        head_settle(r, data, end, found)
-        return 0
     llhttp.init(&r.parser, HTTP_RESPONSE if r.is_response else HTTP_REQUEST, &settings)
     return 0
 
@@ -254,6 +237,7 @@ cdef int fields_read(http1_reader_t* r, const char* at, const char* data, const 
     cdef int code = llhttp.execute(&r.parser, at, (end if end < stop else stop) - at)
     if code == HPE_PAUSED:
         end = llhttp.get_error_pos(&r.parser)
+        # No llhttp we know tells names that do not add up; another might.
         if unlikely(not http1_check_lines(r.half, r.base, end)):
             return E_UP_HEADER if r.is_response else E_DOWN_HEADER
         code = 0 if r.is_response else llhttp.get_method(&r.parser)
@@ -359,6 +343,7 @@ cdef int http1_read_finish(http1_reader_t* r) noexcept nogil:
 cdef void fill_settings() noexcept nogil:
     llhttp.settings_init(&settings)
     settings.on_header_field = reader_on_name
+    settings.on_header_field_complete = reader_on_name_complete
     settings.on_headers_complete = reader_on_head
 
 

@@ -25,9 +25,11 @@ cdef enum write_flag:
 #   FRAMING_CHUNKED  "Transfer-Encoding: chunked"; any Content-Length is dropped
 #   FRAMING_NONE/CLOSE  no field of ours. A Content-Length of a MF_HEAD_ONLY response stays; a
 #                    request without body gets none, but POST/PUT/PATCH that came with 0 keep it.
-# Fields marked HF_REMOVED or HF_HOP never leave. The start line leaves as it came when it is ours
-# to keep (version 1.1, origin-form or '*', not MF_LINE_EDITED), else it is rebuilt in the arena.
-# More pieces than fit are flattened into the arena. 0 or E_CORE_MEMORY.
+# An edited Content-Length that does not say `length` is replaced. Transfer-Encoding and Connection
+# never leave as they came, Upgrade only with WRITE_UPGRADE. A request without Host (1.0) gets one
+# that says `authority`. Fields marked HF_REMOVED or HF_HOP never leave. The start line leaves as it
+# came when it is ours to keep (version 1.1, origin-form or '*', not MF_LINE_EDITED), else it is
+# rebuilt in the arena. More pieces than fit are flattened into the arena. 0 or E_CORE_MEMORY.
 cdef int http1_write_request(request_t* request, int framing, uint32_t flags,
                              pieces_t* out) noexcept nogil
 cdef int http1_write_response(response_t* response, int framing, uint32_t flags,

@@ -13,7 +13,8 @@ from pygw._core.limits cimport GATHER_MAX
 from pygw._core.arena cimport arena_bytes
 from pygw._core.view cimport decimal_write, span, span_to_length
 from pygw._core.types.header cimport (
-    header_t, HF_EDITED, HF_HOP, HF_REMOVED, H_CONNECTION, H_CONTENT_LENGTH, H_HOST, H_TRANSFER_ENCODING,
+    header_t, HF_EDITED, HF_HOP, HF_REMOVED, H_CONNECTION, H_CONTENT_LENGTH, H_HOST,
+    H_TRANSFER_ENCODING,
     H_UPGRADE)
 from pygw._core.types.message cimport (
     FORM_ABSOLUTE, FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE, MF_HEAD_ONLY, MF_LINE_EDITED)
@@ -22,8 +23,8 @@ from pygw._core.libs.llhttp cimport HTTP_PATCH, HTTP_POST, HTTP_PUT
 
 # A head on its way out.
 cdef struct writer_t:
-    pieces_t* out             # borrow(caller)
-    arena_t* arena            # borrow(exchange)
+    pieces_t* out             # borrow(caller, until the call ends)
+    arena_t* arena            # borrow(exchange, until the call ends)
     uint64_t length           # of the body, for FRAMING_LENGTH
     uint8_t framing           # the body will leave with it
     uint8_t zero_stays        # FRAMING_NONE: "Content-Length: 0" is kept
@@ -71,7 +72,7 @@ cdef inline int piece_add(pieces_t* out, arena_t* arena, const char* ptr,
 
 cdef inline char* put(char* p, const char* ptr, size_t size) noexcept nogil:
     if size:
-        memcpy(p, ptr, size)
+        memcpy(p, ptr, size)      # COPY: a part of a new line; callers say why it is new
     return p + size
 
 
@@ -150,9 +151,9 @@ cdef int length_write(writer_t* w) noexcept nogil:
     cdef uint32_t digits
     if line == NULL:
         return E_CORE_MEMORY
-    memcpy(line, b"Content-Length: ", 16)
+    memcpy(line, b"Content-Length: ", 16)     # COPY: a new line is new memory
     digits = decimal_write(line + 16, w.length)
-    memcpy(line + 16 + digits, b"\r\n", 2)
+    memcpy(line + 16 + digits, b"\r\n", 2)    # COPY: as above
     return piece_add(w.out, w.arena, line, digits + 18)
 
 

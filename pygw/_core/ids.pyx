@@ -7,7 +7,7 @@
 
 from libc.errno cimport errno, EINTR
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.types.header cimport span_t
@@ -30,64 +30,21 @@ cdef extern from *:
         v = __builtin_bswap64(v);
         memcpy(out, &v, 8);
     }
-
-    typedef uint32_t lanes_t __attribute__((vector_size(16)));
-    #define ROTATED(x, n) (((x) << (n)) | ((x) >> (32 - (n))))
-    #define QUARTER(a, b, c, d) \\
-        a += b; d ^= a; d = ROTATED(d, 16); c += d; b ^= c; b = ROTATED(b, 12); \\
-        a += b; d ^= a; d = ROTATED(d, 8);  c += d; b ^= c; b = ROTATED(b, 7)
-
-    /* ChaCha20 (RFC 8439 2.3) with a nonce of zero, four blocks at a time, one in each lane: word w
-       of block 4 i + l lies at out[64 i + 4 w + l]. `words` is a multiple of 64. */
-    static void chacha_expand(const uint32_t key[8], uint32_t *out, uint32_t words) {
-        static const uint32_t sigma[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-        lanes_t start[16], x[16];
-        uint32_t at, i;
-        for (i = 0; i < 16; i++) {
-            uint32_t w = i < 4 ? sigma[i] : i < 12 ? key[i - 4] : 0;
-            start[i] = (lanes_t){w, w, w, w};
-        }
-        start[12] = (lanes_t){0, 1, 2, 3};
-        for (at = 0; at < words; at += 64) {
-            memcpy(x, start, sizeof(x));
-            for (i = 0; i < 10; i++) {
-                QUARTER(x[0], x[4], x[8], x[12]);
-                QUARTER(x[1], x[5], x[9], x[13]);
-                QUARTER(x[2], x[6], x[10], x[14]);
-                QUARTER(x[3], x[7], x[11], x[15]);
-                QUARTER(x[0], x[5], x[10], x[15]);
-                QUARTER(x[1], x[6], x[11], x[12]);
-                QUARTER(x[2], x[7], x[8], x[13]);
-                QUARTER(x[3], x[4], x[9], x[14]);
-            }
-            for (i = 0; i < 16; i++) {
-                x[i] += start[i];
-                memcpy(out + at + 4 * i, &x[i], 16);
-            }
-            start[12] += 4;
-        }
-    }
     """
-    void chacha_expand(const uint32_t* key, uint32_t* out, uint32_t words) noexcept nogil
     void hex8_write(char* out, uint32_t x) noexcept nogil
 
 
-# WHY not 4 KiB from the kernel: it takes 3 ns a byte, and a request needs 34.
 cdef bint pool_fill(ids_t* ids) noexcept nogil:
-    cdef uint32_t key[8]
-    cdef ssize_t n = getrandom(key, sizeof(key), 0)
-    while n != sizeof(key):           # up to 256 bytes come whole or not at all
-        if errno != EINTR:
+    cdef uint32_t got = 0
+    cdef ssize_t n
+    while got < IDS_POOL:
+        n = getrandom(ids.pool + got, IDS_POOL - got, 0)
+        if n > 0:
+            got += <uint32_t>n
+        elif errno != EINTR:
             return False
-        n = getrandom(key, sizeof(key), 0)
-    ids_expand(key, ids.pool)
-    memset(key, 0, sizeof(key))
     ids.at = 0
     return True
-
-
-cdef void ids_expand(const uint32_t* key, uint32_t* out) noexcept nogil:
-    chacha_expand(key, out, IDS_POOL // 4)
 
 
 cdef int ids_init(ids_t* ids) noexcept nogil:
@@ -102,20 +59,20 @@ cdef const uint8_t* ids_random(ids_t* ids, uint32_t size) noexcept nogil:
         # WHY again: what worked once fails later only when a signal interrupts it.
         while not pool_fill(ids):
             pass
-    out = <const uint8_t*>ids.pool + ids.at
+    out = ids.pool + ids.at
     ids.at += size
     return out
 
 
 cdef inline uint32_t word_of(const uint8_t* bytes) noexcept nogil:
     cdef uint32_t word
-    memcpy(&word, bytes, sizeof(word))
+    memcpy(&word, bytes, sizeof(word))        # COPY: a word, perhaps unaligned
     return word
 
 
 cdef inline uint16_t half_of(const uint8_t* bytes) noexcept nogil:
     cdef uint16_t half
-    memcpy(&half, bytes, sizeof(half))
+    memcpy(&half, bytes, sizeof(half))        # COPY: a word, perhaps unaligned
     return half
 
 
@@ -127,7 +84,7 @@ cdef void ids_uuid7(ids_t* ids, uint64_t unix_ms, char* out) noexcept nogil:
     hex8_write(hex + 8, <uint32_t>((unix_ms & 0xFFFF) << 16) | 0x7000 | half_of(random) & 0xFFF)
     hex8_write(hex + 16, word_of(random + 2) & 0x3FFFFFFF | <uint32_t>0x80000000)
     hex8_write(hex + 24, word_of(random + 6))
-    memcpy(out, hex, 8)
+    memcpy(out, hex, 8)           # COPY: digits to between the hyphens
     memcpy(out + 9, hex + 8, 4)
     memcpy(out + 14, hex + 12, 4)
     memcpy(out + 19, hex + 16, 4)
@@ -187,12 +144,20 @@ cdef char flags_kept(char digit) noexcept nogil:
     return c'0' + (value & 3)
 
 
-cdef bint ids_traceparent(ids_t* ids, span_t inbound, char* out) noexcept nogil:
+cdef bint ids_traceparent(ids_t* ids, span_t inbound, const char* uuid,
+                          char* out) noexcept nogil:
     cdef bint continued = traceparent_valid(inbound)
-    memcpy(out, b"00-", 3)
+    memcpy(out, b"00-", 3)        # COPY: text that is made
     if continued:
-        memcpy(out + 3, inbound.ptr + 3, 32)
+        memcpy(out + 3, inbound.ptr + 3, 32)  # COPY: the trace id goes on in our own line
         out[54] = flags_kept(inbound.ptr[54])
+    elif uuid != NULL:
+        memcpy(out + 3, uuid, 8)  # COPY: its digits without the hyphens
+        memcpy(out + 11, uuid + 9, 4)
+        memcpy(out + 15, uuid + 14, 4)
+        memcpy(out + 19, uuid + 19, 4)
+        memcpy(out + 23, uuid + 24, 12)
+        out[54] = c'1'
     else:
         random_hex(ids, out + 3, 4)
         out[54] = c'1'

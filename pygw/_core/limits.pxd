@@ -9,13 +9,13 @@ cdef enum:
     MEDIUM_BUFFER = 65536          # a response head with a first piece of body
     LARGE_BUFFER = 262144          # bodies in flight
     SPARE_BUFFERS = 64             # buffers of one class kept for reuse; more go back to the system
-    SPARE_LARGE_BUFFERS = 4        # large ones: 1 MiB at most lies spare
+    SPARE_LARGE_BUFFERS = 12       # large ones: 3 MiB at most lie spare
     SPARE_BLOCKS = 1024            # structs of one kind kept for reuse
     # exchange
-    ARENA_INLINE = 2048            # bytes of arena inside an exchange
+    ARENA_INLINE = 768             # bytes of arena inside an exchange
     ARENA_CHUNK = 4096             # smallest further chunk
     ARENA_MAX = 1048576            # bytes one exchange may take from its arena
-    HEADERS_INLINE = 32            # headers that need no arena
+    HEADERS_INLINE = 16            # headers that need no arena
     HEADERS_MAX = 256              # what `limits.headers` may be set to, trailers included
     FILTERS_MAX = 32               # filters in one chain
     # HTTP/1
@@ -23,7 +23,7 @@ cdef enum:
     START_LINE_SLACK = 64          # bytes of a start line besides its target
     EMPTY_LINES_MAX = 4            # empty lines tolerated before a request (RFC 9112 2.2)
     CHUNK_LINE_MAX = 256           # bytes of one chunk-size line, extensions included
-    CHUNK_OVERHEAD_MAX = 16384     # framing bytes above payload/4 that a chunked body may spend
+    CHUNK_OVERHEAD_MAX = 16384     # bytes of chunk lines beyond CHUNK_FREE + data/4 each, a body
     TRAILERS_MAX = 8192            # bytes of one trailer section
     BODY_SPANS = 64                # pieces of body that one read may yield
     INFORMATIONAL_MAX = 8          # 1xx responses passed on for one exchange
@@ -31,13 +31,16 @@ cdef enum:
     WRITE_HIGH = 131072            # queued bytes at which the source stops being read
     WRITE_LOW = 32768              # queued bytes at which it is read again
     GATHER_MAX = 64                # pieces of one write
-    WRITE_STEP = 32768             # bytes of one write in flight: what a slow reader must take in time
+    WRITE_STEP = 32768             # bytes of a write in flight: what a slow reader takes in time
     DRAIN_BODY_MAX = 65536         # unread request bytes discarded to keep a connection
     LINGER_MS = 2000               # after our FIN: how long unread bytes are discarded
     LINGER_BYTES = 1048576         # and how many
     # pool
     TARGETS_MAX = 1024             # targets of one upstream, resolved addresses included
     TUNNEL_IDLE_MS = 3600000       # a tunnel without a byte in either direction ends
+    EJECT_FAULTS = 3               # failed attempts in a row that take a target out of rotation
+    EJECT_MS = 250                 # for how long at first
+    EJECT_MS_MAX = 1000            # doubled each time, up to this
     # names
     RESOLVE_MS = 30000             # a name is looked up again after this time
     RESOLVE_RETRY_MS = 1000        # and after a failed look-up

@@ -10,7 +10,7 @@ from pygw._core.down cimport downs_t
 
 cdef struct listener_t:
     listener_t* next          # own: list of all
-    listeners_t* home         # borrow(worker)
+    listeners_t* home         # borrow(worker, for ever)
     uint16_t index            # of its conf in plans
     uint8_t is_unix
     uint8_t waiting           # a client was announced and not taken: the bound is reached
@@ -20,15 +20,15 @@ cdef struct listener_t:
 ctypedef void (*listeners_closed_fn)(listeners_t* home) noexcept nogil
 
 cdef struct listeners_t:
-    uv_loop_t* loop           # borrow(loop)
-    downs_t* downs            # borrow(worker)
+    uv_loop_t* loop           # borrow(loop, until it is closed)
+    downs_t* downs            # borrow(worker, for ever)
     listener_t* first         # own
     blocks_t blocks
     listeners_closed_fn closed    # static: after each that is gone
 
 cdef void listeners_init(listeners_t* home, uv_loop_t* loop, downs_t* downs) noexcept nogil
 cdef void listeners_fini(listeners_t* home) noexcept nogil
-# Takes over a bound socket (tcp or unix) and listens. 0 or a negative errno; fd is gone in any case.
+# Takes over a bound socket (tcp or unix) and listens. 0 or a negative errno; fd is gone either way.
 cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index) noexcept nogil
 # Stops accepting; what was queued in the kernel is left to whoever else holds the socket.
 cdef void listeners_close(listeners_t* home) noexcept nogil

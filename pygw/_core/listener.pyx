@@ -9,7 +9,7 @@
 
 from libc.string cimport memset
 from posix.unistd cimport close
-from pygw._core.check cimport likely, unlikely
+from pygw._core.check cimport unlikely
 from pygw._core.libs.uv cimport *
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.downstream cimport down_accept
@@ -41,76 +41,77 @@ cdef void listeners_fini(listeners_t* home) noexcept nogil:
 
 
 cdef void on_closed(uv_handle_t* handle) noexcept nogil:
-    cdef listener_t* l = from_handle(handle)
-    cdef listeners_t* home = l.home
+    cdef listener_t* listener = from_handle(handle)
+    cdef listeners_t* home = listener.home
     cdef listener_t** link = &home.first
-    while link[0] != l:
+    while link[0] != listener:
         link = &link[0].next
-    link[0] = l.next
-    block_give(&home.blocks, l)
+    link[0] = listener.next
+    block_give(&home.blocks, listener)
     if home.closed != NULL:
         home.closed(home)
 
 
 cdef void on_connection(uv_stream_t* server, int status) noexcept nogil:
-    cdef listener_t* l = from_handle(server)
-    if unlikely(status < 0 or l.closing):
+    cdef listener_t* listener = from_handle(server)
+    if unlikely(status < 0 or listener.closing):
         return                              # the client was gone again, or libuv shed it at EMFILE
-    listener_take(l)
-    transports_flush(l.home.downs.transports)
+    listener_take(listener)
+    transports_flush(listener.home.downs.transports)
 
 
-cdef void listener_take(listener_t* l) noexcept nogil:
-    cdef downs_t* downs = l.home.downs
+cdef void listener_take(listener_t* listener) noexcept nogil:
+    cdef downs_t* downs = listener.home.downs
     if unlikely(downs.count >= downs.plan[0].limits.max_connections):
-        if not l.waiting:
+        if not listener.waiting:
             stat_add(downs.host.counters, ST_ACCEPT_PAUSED, 1)
-        l.waiting = True
+        listener.waiting = True
         return
-    l.waiting = not down_accept(downs, <uv_stream_t*>l.handle, l.is_unix, l.index)
+    listener.waiting = not down_accept(downs, <uv_stream_t*>listener.handle, listener.is_unix,
+                                       listener.index)
 
 
 cdef void listeners_resume(listeners_t* home) noexcept nogil:
-    cdef listener_t* l = home.first
-    while l != NULL:
-        if l.waiting and not l.closing:
-            listener_take(l)
-        l = l.next
+    cdef listener_t* listener = home.first
+    while listener != NULL:
+        if listener.waiting and not listener.closing:
+            listener_take(listener)
+        listener = listener.next
 
 
 cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index) noexcept nogil:
-    cdef listener_t* l = <listener_t*>block_take(&home.blocks)
+    cdef listener_t* listener = <listener_t*>block_take(&home.blocks)
     cdef int error
-    if l == NULL:
+    if listener == NULL:
         close(fd)
         return UV_ENOMEM
-    memset(l, 0, sizeof(listener_t))
-    l.home = home
-    l.index = index
-    l.is_unix = is_unix
-    l.handle = <char*>l + listener_bytes()
+    memset(listener, 0, sizeof(listener_t))
+    listener.home = home
+    listener.index = index
+    listener.is_unix = is_unix
+    listener.handle = <char*>listener + listener_bytes()
     if is_unix:
-        uv.pipe_init(home.loop, <uv_pipe_t*>l.handle, 0)
-        error = uv.pipe_open(<uv_pipe_t*>l.handle, fd)
+        uv.pipe_init(home.loop, <uv_pipe_t*>listener.handle, 0)
+        error = uv.pipe_open(<uv_pipe_t*>listener.handle, fd)
     else:
-        uv.tcp_init(home.loop, <uv_tcp_t*>l.handle)
-        error = uv.tcp_open(<uv_tcp_t*>l.handle, fd)
-    l.next = home.first
-    home.first = l
+        uv.tcp_init(home.loop, <uv_tcp_t*>listener.handle)
+        error = uv.tcp_open(<uv_tcp_t*>listener.handle, fd)
+    listener.next = home.first
+    home.first = listener
     if error != 0:
         close(fd)
     else:
-        error = uv.listen(<uv_stream_t*>l.handle, BACKLOG, on_connection)
+        error = uv.listen(<uv_stream_t*>listener.handle, BACKLOG, on_connection)
     if error != 0:
-        l.closing = True
-        uv.close(<uv_handle_t*>l.handle, on_closed)
+        listener.closing = True
+        uv.close(<uv_handle_t*>listener.handle, on_closed)
     return error
 
 
 cdef void listeners_close(listeners_t* home) noexcept nogil:
-    cdef listener_t* l = home.first
-    while l != NULL:
-        if not l.closing:
-            l.closing = True
-            uv.close(<uv_handle_t*>l.handle, on_closed)
-        l = l.next
+    cdef listener_t* listener = home.first
+    while listener != NULL:
+        if not listener.closing:
+            listener.closing = True
+            uv.close(<uv_handle_t*>listener.handle, on_closed)
+        listener = listener.next

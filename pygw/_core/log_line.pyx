@@ -6,7 +6,7 @@
 # Read next: log_line.pxd for the contract.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, strlen
+from libc.string cimport memchr, memcpy, strlen
 from libc.time cimport time_t, tm, gmtime_r, localtime_r
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.fault cimport fault_get
@@ -83,7 +83,7 @@ cdef inline char* put_plain(char* at, const char* stop, span_t* s) noexcept nogi
     cdef const char* p = s.ptr
     cdef const char* end = p + s.len
     while end - p >= 8 and stop - at >= 8 and plain8(p):
-        memcpy(at, p, 8)
+        memcpy(at, p, 8)          # COPY: a log line is made of its parts
         at += 8
         p += 8
     while p < end and at < stop and is_plain(<uint8_t>p[0]):
@@ -116,8 +116,8 @@ cdef char* put_text(char* at, span_t s, uint32_t most) noexcept nogil:
 cdef char* put_word(char* at, span_t s, uint32_t most) noexcept nogil:
     cdef char* stop = at + most
     cdef uint32_t i
-    if s.len == 0:
-        return put(at, b"-", 1)
+    if s.len == 0 or likely(memchr(s.ptr, c' ', s.len) == NULL):
+        return put_text(at, s, most)
     for i in range(s.len):
         if stop - at < 4:
             break

@@ -25,5 +25,5 @@ cdef int outlet_response(outlet_t* o, response_t* response, int framing,
                          uint32_t flags) noexcept nogil
 # Takes all slices. 0, or E_CORE_INTERNAL when there are more bytes than announced.
 cdef int outlet_body(outlet_t* o, slices_t* slices) noexcept nogil
-# Trailers may be NULL; they leave only with chunked framing. E_CORE_INTERNAL when bytes are missing.
+# Trailers may be NULL; they leave only with chunked framing. E_CORE_INTERNAL if bytes are missing.
 cdef int outlet_end(outlet_t* o, headers_t* trailers) noexcept nogil

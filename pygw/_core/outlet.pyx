@@ -5,6 +5,7 @@
 # Read next: outlet.pxd for the contract.
 
 from pygw._core.check cimport unlikely
+from pygw._core.types.memory cimport buffer_t
 from pygw._core.types.message cimport (
     FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_TUNNEL,
     MF_HEAD_ONLY, MF_BODY_EDITED)
@@ -28,10 +29,10 @@ cdef int outlet_framing(const half_t* half, bint is_request, uint8_t version) no
     return FRAMING_CLOSE
 
 
-cdef void outlet_pieces(outlet_t* o, const pieces_t* pieces) noexcept nogil:
+cdef void outlet_pieces(outlet_t* o, const pieces_t* pieces, buffer_t* holds) noexcept nogil:
     cdef uint32_t i
     for i in range(pieces.count):
-        transport_put(o.transport, pieces.items[i].ptr, pieces.items[i].len, NULL)
+        transport_put(o.transport, pieces.items[i].ptr, pieces.items[i].len, holds)
 
 
 cdef int outlet_request(outlet_t* o, request_t* request, uint32_t flags) noexcept nogil:
@@ -46,7 +47,7 @@ cdef int outlet_request(outlet_t* o, request_t* request, uint32_t flags) noexcep
     error = http1_write_request(request, o.framing, flags, &pieces)
     if unlikely(error != 0):
         return error
-    outlet_pieces(o, &pieces)
+    outlet_pieces(o, &pieces, NULL)
     return 0
 
 
@@ -63,7 +64,8 @@ cdef int outlet_response(outlet_t* o, response_t* response, int framing,
     error = http1_write_response(response, framing, flags, &pieces)
     if unlikely(error != 0):
         return error
-    outlet_pieces(o, &pieces)
+    # An informational head's buffer is let go when the next head comes, not with the exchange.
+    outlet_pieces(o, &pieces, NULL if o.open else response.half.head)
     return 0
 
 
@@ -100,5 +102,5 @@ cdef int outlet_end(outlet_t* o, headers_t* trailers) noexcept nogil:
         error = http1_write_trailers(trailers, o.arena, &pieces)
         if unlikely(error != 0):
             return error
-        outlet_pieces(o, &pieces)
+        outlet_pieces(o, &pieces, NULL)
     return 0

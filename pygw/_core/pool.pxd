@@ -6,7 +6,7 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from pygw._core.types.memory cimport blocks_t
 from pygw._core.types.transport cimport transports_t
-from pygw._core.types.upstream cimport target_t, pool_limits_t
+from pygw._core.types.upstream cimport health_t, target_t, pool_limits_t
 from pygw._core.types.exchange cimport exchange_t, attempt_t, host_t
 from pygw._core.resolver cimport resolver_t, watch_t
 from pygw._core.timer cimport wheel_t
@@ -15,13 +15,15 @@ from pygw._core.upstream cimport up_t, ups_t
 # Invariants: idle_count <= open <= limits.connections; queued > 0 only while no idle connection is
 # at hand. A pool without references and connections is given back.
 cdef struct pool_t:
-    pool_t* next              # borrow(pools): its list
-    pools_t* home             # borrow(worker)
+    pool_t* next              # borrow(pools, until pool_sweep): its list
+    pools_t* home             # borrow(worker, for ever)
     watch_t* watch            # own: the name's addresses; NULL for a unix socket
     up_t* idle                # own: most recently used first
-    attempt_t* queue          # borrow(exchanges): first in, first out
-    attempt_t** queue_end     # borrow(queue)
+    up_t* opening             # own: on their way
+    attempt_t* queue          # borrow(exchanges, until queue_remove): first in, first out
+    attempt_t** queue_end     # borrow(queue, until queue_remove)
     pool_limits_t limits      # of the newest plan that names it
+    health_t health
     uint32_t connect_ms
     uint32_t refs             # targets of living plans
     uint32_t idle_count
@@ -35,9 +37,9 @@ cdef struct pool_t:
     char host[256]            # name, address, or socket path; terminated
 
 cdef struct pools_t:
-    host_t* host              # borrow(worker)
-    wheel_t* wheel            # borrow(worker)
-    resolver_t* resolver      # borrow(worker)
+    host_t* host              # borrow(worker, for ever)
+    wheel_t* wheel            # borrow(worker, for ever)
+    resolver_t* resolver      # borrow(worker, for ever)
     pool_t* first             # own
     blocks_t blocks
     ups_t ups

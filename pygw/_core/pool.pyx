@@ -6,7 +6,6 @@
 
 from libc.string cimport memcpy, memset, memcmp, strlen
 from pygw._core.check cimport BUG_ON, likely, unlikely
-from pygw._core.types.header cimport span_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport *
 from pygw._core.types.upstream cimport TARGET_TCP
@@ -21,8 +20,7 @@ from pygw._core.stats cimport stat_add, stat_get, stat_set, ST_QUEUED, ST_UPSTRE
 from pygw._core.timer cimport timer_init, timer_arm, timer_detach, wheel_now
 from pygw._core.transport cimport transports_flush
 from pygw._core.upstream cimport (
-    up_on_t, ups_init, ups_fini, up_connect, up_begin, up_reusable, up_rest, up_close,
-    UP_IDLE, UP_BUSY)
+    up_on_t, ups_init, ups_fini, up_connect, up_begin, up_reusable, up_rest, up_close)
 
 
 cdef void pools_init(pools_t* home, host_t* host, transports_t* transports, wheel_t* wheel,
@@ -43,10 +41,15 @@ cdef void pools_fini(pools_t* home) noexcept nogil:
 
 cdef void pools_stop(pools_t* home) noexcept nogil:
     cdef pool_t* pool = home.first
+    cdef up_t* up
     home.stopping = True
     while pool != NULL:
         while pool.idle != NULL:
             up_close(pool.idle)
+        while pool.opening != NULL:
+            up = pool.opening
+            opening_remove(pool, up)
+            up_close(up)
         pool = pool.next
 
 
@@ -180,10 +183,31 @@ cdef void queue_serve(pool_t* pool) noexcept nogil:
 # --- connections ----------------------------------------------------------------------------------
 
 
+cdef void list_push(up_t** first, up_t* up) noexcept nogil:
+    up.next = first[0]
+    up.link = first
+    if up.next != NULL:
+        up.next.link = &up.next
+    first[0] = up
+
+
+cdef void list_remove(up_t* up) noexcept nogil:
+    up.link[0] = up.next
+    if up.next != NULL:
+        up.next.link = up.link
+    up.next = NULL
+    up.link = NULL
+
+
+cdef void opening_remove(pool_t* pool, up_t* up) noexcept nogil:
+    list_remove(up)
+    pool.connecting -= 1
+
+
 # Starts one more connection. False: none was started; *error 0 means the name is still looked up.
 cdef bint pool_connect(pool_t* pool, int* error) noexcept nogil:
     cdef const sockaddr* address = NULL
-    cdef uint64_t* counters = pool.home.host.counters
+    cdef up_t* up
     error[0] = 0
     if unlikely(pool.home.stopping):
         error[0] = E_CORE_STOPPED
@@ -197,13 +221,14 @@ cdef bint pool_connect(pool_t* pool, int* error) noexcept nogil:
         pool.next_address += 1
     pool.open += 1
     pool.home.open += 1
-    pool.connecting += 1
-    if up_connect(&pool.home.ups, pool, address, pool.host, pool.connect_ms, error) == NULL:
-        pool.connecting -= 1                  # on_closed takes it off `open`, but for no memory
-        if error[0] == E_CORE_MEMORY:
+    up = up_connect(&pool.home.ups, pool, address, pool.host, pool.connect_ms, error)
+    if unlikely(up == NULL):
+        if error[0] == E_CORE_MEMORY:         # else on_closed takes it off `open`
             pool.open -= 1
             pool.home.open -= 1
         return False
+    pool.connecting += 1
+    list_push(&pool.opening, up)
     return True
 
 
@@ -226,7 +251,7 @@ cdef void on_addresses(watch_t* watch) noexcept nogil:
 cdef void on_connect(up_t* up, int error) noexcept nogil:
     cdef pool_t* pool = <pool_t*>up.pool
     cdef attempt_t* a = pool.queue
-    pool.connecting -= 1
+    opening_remove(pool, up)
     if error == 0:
         pool.faults = 0
         pool_offer(pool, up)
@@ -260,11 +285,7 @@ cdef void pool_offer(pool_t* pool, up_t* up) noexcept nogil:
         return
     pool.idle_count += 1
     stat_add(pool.home.host.counters, ST_UPSTREAM_IDLE, 1)
-    up.next = pool.idle
-    up.link = &pool.idle
-    if up.next != NULL:
-        up.next.link = &up.next
-    pool.idle = up
+    list_push(&pool.idle, up)
     up_rest(up, pool.limits.idle_timeout_ms)
 
 
@@ -275,11 +296,7 @@ cdef bint pool_expired(pool_t* pool, up_t* up) noexcept nogil:
 
 cdef void idle_remove(pool_t* pool, up_t* up) noexcept nogil:
     cdef uint64_t* counters = pool.home.host.counters
-    up.link[0] = up.next
-    if up.next != NULL:
-        up.next.link = up.link
-    up.next = NULL
-    up.link = NULL
+    list_remove(up)
     pool.idle_count -= 1
     stat_set(counters, ST_UPSTREAM_IDLE, stat_get(counters, ST_UPSTREAM_IDLE) - 1)
 

@@ -14,9 +14,9 @@ from pygw._core.timer cimport wheel_t
 # One end of a tunnel. While it lasts, the transport's `on` is the relay's and the connection's
 # inlet is lent to it.
 cdef struct relay_end_t:
-    transport_t* transport    # borrow(connection, until relay_on.ended)
+    transport_t* transport    # borrow(connection, until relays_t.ended)
     const transport_on_t* was # static: given back with the transport
-    inlet_t* inlet            # borrow(connection)
+    inlet_t* inlet            # borrow(connection, until relays_t.ended)
     uint64_t bytes            # read from it
     uint8_t finished          # its peer sent FIN
 
@@ -24,16 +24,16 @@ cdef struct relay_t:
     relay_end_t down
     relay_end_t up
     timer_t timer             # TUNNEL_IDLE_MS without a byte
-    relays_t* home            # borrow(worker)
+    relays_t* home            # borrow(worker, for ever)
     exchange_t* exchange      # borrow(exchange, until ended)
 
 # Told once: both transports are given back, still open; `error` 0 or an E_*.
 ctypedef void (*relay_ended_fn)(relay_t* r, int error) noexcept nogil
 
 cdef struct relays_t:
-    transports_t* transports  # borrow(worker)
-    wheel_t* wheel            # borrow(worker)
-    uint64_t* counters        # borrow(worker)
+    transports_t* transports  # borrow(worker, for ever)
+    wheel_t* wheel            # borrow(worker, for ever)
+    uint64_t* counters        # borrow(worker, for ever)
     relay_ended_fn ended      # static
     blocks_t blocks
 

@@ -6,15 +6,15 @@
 
 from libc.string cimport memset
 from pygw._core.check cimport unlikely
-from pygw._core.limits cimport TUNNEL_IDLE_MS, WRITE_HIGH, WRITE_LOW
+from pygw._core.limits cimport TUNNEL_IDLE_MS, WRITE_HIGH
 from pygw._core.types.memory cimport BUFFER_MEDIUM
 from pygw._core.types.transport cimport TF_BROKEN
-from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
+from pygw._core.libs.uv cimport uv_buf_t, UV_ENOBUFS, UV_EOF
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
-from pygw._core.fault cimport E_DOWN_RESET, E_UP_RESET, E_UP_STALLED
+from pygw._core.fault cimport E_CORE_MEMORY, E_DOWN_RESET, E_UP_RESET, E_UP_STALLED
 from pygw._core.inlet cimport (
     inlet_space, inlet_filled, inlet_data, inlet_unread, inlet_rest)
-from pygw._core.stats cimport stat_add, stat_get, stat_set, ST_TUNNELS
+from pygw._core.stats cimport stat_get, stat_set, ST_TUNNELS
 from pygw._core.timer cimport timer_init, timer_arm, timer_detach
 from pygw._core.transport cimport (
     transport_put, transport_flush, transport_queued, transport_finish, transport_read_start,
@@ -107,6 +107,9 @@ cdef void on_read(transport_t* t, ssize_t size) noexcept nogil:
     if size > 0:
         inlet_filled(source.inlet, <uint32_t>size)
         relay_pass(r, source, sink)
+        return
+    if unlikely(size == UV_ENOBUFS):
+        relay_stop(r, E_CORE_MEMORY)
         return
     if size != UV_EOF or t.flags & TF_BROKEN:
         relay_stop(r, E_DOWN_RESET if source == &r.down else E_UP_RESET)

@@ -10,7 +10,7 @@ from pygw._core.types.exchange cimport exchange_t
 # Makes x.response a self-made answer, whatever it was: status (200 to 599), its reason, no fields
 # but Content-Length (absent for 204 and 304), Date and, if `content_type` is not empty,
 # Content-Type; x.reply_body = body, which must lie in the plan, in x.arena or be static. A status
-# that has no body (204, 205, 304) gets none; neither does HEAD, which still hears the length.
+# that has no body (204, 205, 304) gets none. HEAD hears the length and gets MF_HEAD_ONLY.
 # More fields: headers_add on the response's list.
 # A filter calls it and returns VERDICT_REPLY. 0, E_CORE_MEMORY, or E_CORE_INTERNAL when a response
 # head has left already (nothing is changed then).

@@ -15,7 +15,7 @@ from pygw._core.fault cimport fault_t, fault_get, E_CORE_INTERNAL, E_CORE_MEMORY
 from pygw._core.headers cimport headers_add, headers_find, header_name_of
 from pygw._core.http1_write cimport http1_reason
 from pygw._core.libs.llhttp cimport HTTP_HEAD
-from pygw._core.types.exchange cimport exchange_t, XF_REFUSED, XF_RESPONSE_STARTED
+from pygw._core.types.exchange cimport exchange_t, XF_RESPONSE_STARTED
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t, H_ACCEPT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_DATE,
     H_PROXY_STATUS, H_RETRY_AFTER)
@@ -49,10 +49,11 @@ cdef inline void two_digits(char* out, int n) noexcept nogil:
 
 # IMF-fixdate (RFC 9110 5.6.7), of fixed length and free of any locale.
 cdef void date_write(char* out, const tm* t) noexcept nogil:
+    # COPY: a date is made of its parts
     memcpy(out, b"___, __ ___ ____ __:__:__ GMT", 29)
     memcpy(out, DAYS + 3 * t.tm_wday, 3)
     two_digits(out + 5, t.tm_mday)
-    memcpy(out + 8, MONTHS + 3 * t.tm_mon, 3)
+    memcpy(out + 8, MONTHS + 3 * t.tm_mon, 3)     # COPY: as above
     two_digits(out + 12, (t.tm_year + 1900) // 100)
     two_digits(out + 14, (t.tm_year + 1900) % 100)
     two_digits(out + 17, t.tm_hour)
@@ -104,7 +105,6 @@ cdef int reply_set(exchange_t* x, uint32_t status, span_t content_type,
         half.flags |= MF_HEAD_ONLY
         half.framing = FRAMING_NONE
         half.length = 0
-        x.reply_body = span(b"", 0)
     if error == 0:
         error = add(x, H_DATE, reply_date())
     if error == 0 and content_type.len:
@@ -179,15 +179,14 @@ cdef void wish_range(span_t member, wish_t* json, wish_t* text) noexcept nogil:
         wish(text, 3, quality)        # who asks for HTML is a person with a browser
 
 
-# Whether text/plain is preferred to problem+json; without a word from the client it is not.
+# Whether text/plain is preferred to problem+json; without a word from the client it is not. (Of a
+# head that could not be read the exchange has dropped all fields.)
 cdef bint wants_text(exchange_t* x) noexcept nogil:
     cdef headers_t* hs = &x.request.half.headers
     cdef header_t* h
     cdef wish_t json, text
     cdef span_t rest, member
     json.rank = json.quality = text.rank = text.quality = 0
-    if x.flags & XF_REFUSED:
-        return False                  # the head's spans mean nothing
     h = headers_find(hs, H_ACCEPT, NULL)
     while h != NULL:
         rest = h.value
@@ -202,13 +201,13 @@ cdef bint wants_text(exchange_t* x) noexcept nogil:
 
 # Text being put together; `at` never passes `end`: sizes are computed before.
 cdef struct writer_t:
-    char* at
-    char* end
+    char* at                  # arena: next byte
+    char* end                 # arena: one past the last
 
 
 cdef inline void put(writer_t* w, const char* text, size_t size) noexcept nogil:
     BUG_ON(<size_t>(w.end - w.at) < size)
-    memcpy(w.at, text, size)
+    memcpy(w.at, text, size)      # COPY: a text is made of its parts
     w.at += size
 
 
@@ -253,7 +252,7 @@ cdef int add_proxy_status(exchange_t* x, const char* token) noexcept nogil:
     cdef char text[128]
     cdef size_t size = strlen(token)
     BUG_ON(size > sizeof(text) - 12)
-    memcpy(text, b"pygw; error=", 12)
+    memcpy(text, b"pygw; error=", 12)     # COPY: a value is made of its parts
     memcpy(text + 12, token, size)
     return add(x, H_PROXY_STATUS, span(text, 12 + size))
 

@@ -37,7 +37,7 @@ cdef struct name_t:
     name_t* next              # own: the resolver's list
     resolver_t* resolver      # borrow(resolver, until it is closed)
     watch_t* watches          # own
-    watch_t* cursor           # borrow(watches): the next one to be told of a change
+    watch_t* cursor           # borrow(watches, until told): the next one to be told of a change
     timer_t timer             # the next look-up
     uint16_t port
     uint8_t state             # name_state

@@ -13,9 +13,8 @@ from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.fault cimport E_CORE_MEMORY, E_UP_NAME
 from pygw._core.limits cimport ADDRESSES_MAX, RESOLVE_MS, RESOLVE_RETRY_MS
 from pygw._core.libs.sockets cimport (
-    addrinfo, sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage,
-    AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM, AI_ADDRCONFIG, htons, inet_pton,
-)
+    addrinfo, sockaddr_in, sockaddr_in6, sockaddr_storage, AF_INET, AF_INET6, AF_UNSPEC,
+    SOCK_STREAM, AI_ADDRCONFIG, htons, inet_pton)
 from pygw._core.libs.uv cimport (
     uv, uv_getaddrinfo_t, uv_loop_t, uv_req_t, UV_GETADDRINFO_SIZE, UV_EAI_CANCELED, UV_ECANCELED,
 )

@@ -4,9 +4,9 @@
 # Read next: clock.pxd.
 #
 # Deadlines are rounded up to TIMER_TICK_MS: a timer never fires before its time on the wheel's
-# clock (which a loop reads once a turn), and late by at most one tick and a turn. Six levels of 64 slots: a timer hangs
-# on the level of the highest digit (base 64) in which its tick differs from the wheel's, and moves
-# down when the wheel reaches its slot: O(1) a timer and level.
+# clock (which a loop reads once a turn), and late by at most one tick and a turn. Six levels of 64
+# slots: a timer hangs on the level of the highest digit (base 64) in which its tick differs from
+# the wheel's, and moves down when the wheel reaches its slot: O(1) a timer and level.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from pygw._core.types.timer cimport timer_t, timer_fn
@@ -31,7 +31,7 @@ cdef struct wheel_t:
     const void* clock_source          # borrow(loop, until the worker ends)
     wheel_sooner_fn sooner            # static; NULL: nobody wants to know
     void* driver                      # borrow(clock, until clock_close)
-    timer_t* due                      # borrow(timers): what the running advance has yet to see
+    timer_t* due                      # borrow(timers, until wheel_advance ends): still to be seen
     uint64_t occupied[6]              # one bit a slot
     timer_t* slots[6][64]             # borrow(timers, until they fire or timer_detach)
 

@@ -7,7 +7,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t, UINT64_MAX
 from libc.string cimport memset
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport BUG_ON
 from pygw._core.types.timer cimport timer_t
 
 cdef extern from *:

@@ -1,20 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, nonecheck=False
-# Owns: gathered output, its queue, reading on and off, closing: what every kind of transport shares.
+# Owns: gathered output, its queue, reading on and off, closing: what all kinds of transport share.
 # Thread and GIL: one worker's loop; no GIL.
 # Never does: know HTTP, or call libuv (transport_uv does).
 # Read next: transport.pxd for the contract, transport_uv.pyx.
 
 from libc.string cimport memcpy, memset
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport likely, unlikely
 from pygw._core.limits cimport GATHER_MAX, WRITE_STEP
 from pygw._core.types.memory cimport slice_t, BUFFER_SMALL
 from pygw._core.types.transport cimport *
 from pygw._core.libs.uv cimport (
     uv_buf_t, UV_EAGAIN, UV_WRITE_SIZE, UV_CONNECT_SIZE, UV_SHUTDOWN_SIZE)
-from pygw._core.block cimport blocks_init, blocks_fini, block_give
+from pygw._core.block cimport blocks_init, blocks_fini
 from pygw._core.buffer cimport (
-    buffer_take, buffer_ref, buffer_unref, buffer_data, buffer_space, slices_add, slices_clear,
-    slices_init, slices_skip)
+    buffer_take, buffer_ref, buffer_unref, buffer_data, slices_add, slices_clear, slices_skip)
 
 
 cdef void transports_init(transports_t* home, uv_loop_t* loop, buffers_t* buffers) noexcept nogil:

@@ -39,6 +39,7 @@ cdef struct memory_end_t:
     uint8_t left              # memory_left
     uint8_t is_unix
     uint8_t from_client       # accepted; else opened by the gateway
+    uint8_t starved           # the last read found no space
     sockaddr_storage address  # of a connect
     char path[108]            # of a connect to a unix socket
     uv_buf_t write[64]        # GATHER_MAX: the write in flight
@@ -49,7 +50,7 @@ cdef struct memory_net_t:
     memory_end_t* opened      # borrow(who made them, for ever): by connects, newest first
     transport_t* closing      # borrow(connections, until told): linked by transport_t.request
     uint64_t turn
-    uint64_t spins            # reads that found no space and yet were not stopped
+    uint64_t spins            # reads that found no space once more: the owner did not stop
     int connect_error         # a negative errno with which connects fail at once; 0: none
 
 # A connection from outside. The owner starts reading when it likes.

@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memmove, strncpy
 from pygw._core.check cimport BUG_ON
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_in, sockaddr_in6, AF_INET
 from pygw._core.libs.uv cimport (
-    uv_buf_t, UV_EAGAIN, UV_ECANCELED, UV_EMFILE, UV_EPIPE)
+    uv_buf_t, UV_EAGAIN, UV_ECANCELED, UV_EMFILE, UV_ENOBUFS, UV_EPIPE)
 from pygw._core.limits cimport GATHER_MAX
 from pygw._core.types.transport cimport *
 from pygw._core.transport cimport (
@@ -196,9 +196,13 @@ cdef uint32_t memory_arrived(memory_end_t* e, const char* ptr, uint32_t size) no
     space.base = NULL
     space.len = 0
     t.on.space(t, &space)
+    BUG_ON(not t.flags & TF_READING or t.flags & TF_CLOSING)   # libuv would call a NULL now
     if space.len == 0:
-        e.net.spins += 1 if t.flags & TF_READING and not t.flags & TF_CLOSING else 0
+        e.net.spins += e.starved
+        e.starved = True
+        transport_arrived(t, UV_ENOBUFS)
         return 0
+    e.starved = False
     if size > space.len:
         size = <uint32_t>space.len
     memcpy(space.base, ptr, size)                              # COPY: this is the wire

@@ -52,9 +52,7 @@ cdef void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buf) noexce
     cdef transport_t* t = from_handle(stream)
     if size == 0:
         return                          # nothing there after all
-    if unlikely(size == UV_ENOBUFS):
-        return                          # `space` had none: its owner stops the reading
-    if size < 0:
+    if size < 0 and size != UV_ENOBUFS:
         t.flags &= ~<uint32_t>TF_READING
     transport_arrived(t, size)
 

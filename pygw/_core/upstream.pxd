@@ -27,10 +27,10 @@ cdef struct up_t:
     transport_t transport     # first: a transport callback recovers its up_t
     stream_t stream
     timer_t timer             # the wait of the state it is in
-    ups_t* home               # borrow(worker)
+    ups_t* home               # borrow(worker, for ever)
     void* pool                # borrow(pools, until on_closed): pool_t
-    up_t* next                # borrow(pool): its list while idle
-    up_t** link
+    up_t* next                # borrow(pool, while UP_IDLE): its list
+    up_t** link               # borrow(pool, while UP_IDLE): what points here
     exchange_t* exchange      # borrow(exchange, until up_rest or up_close)
     uint64_t born_ms
     uint32_t served           # exchanges so far
@@ -46,14 +46,15 @@ cdef struct up_t:
 
 # What a pool wants to hear.
 cdef struct up_on_t:
-    void (*connect)(up_t* up, int error) noexcept nogil   # 0 (then UP_BUSY or UP_IDLE is next) or E_UP_*
+    # 0 (then UP_BUSY or UP_IDLE is next) or E_UP_*
+    void (*connect)(up_t* up, int error) noexcept nogil
     void (*rest_over)(up_t* up) noexcept nogil            # an idle one is about to close
     void (*closed)(up_t* up) noexcept nogil               # gone: its memory has been given back
 
 cdef struct ups_t:
-    host_t* host              # borrow(worker)
-    transports_t* transports  # borrow(worker)
-    wheel_t* wheel            # borrow(worker)
+    host_t* host              # borrow(worker, for ever)
+    transports_t* transports  # borrow(worker, for ever)
+    wheel_t* wheel            # borrow(worker, for ever)
     const up_on_t* on         # static
     blocks_t blocks           # up_t with its handle
 
@@ -63,7 +64,7 @@ cdef void ups_fini(ups_t* home) noexcept nogil
 # A connection on its way (on.connect follows), or NULL with *error an E_*. `address` NULL: `path`.
 cdef up_t* up_connect(ups_t* home, void* pool, const sockaddr* address, const char* path,
                       uint32_t connect_ms, int* error) noexcept nogil
-# Hands an established, resting or fresh connection to an exchange: up.stream is its upstream stream.
+# Hands an established connection, resting or fresh, to an exchange: up.stream is its stream.
 cdef void up_begin(up_t* up, exchange_t* x) noexcept nogil
 # May it serve another exchange? True after a whole exchange with nothing left over on either side.
 cdef bint up_reusable(up_t* up) noexcept nogil

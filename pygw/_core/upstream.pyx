@@ -5,19 +5,19 @@
 # Read next: upstream.pxd for the contract, pool.pyx.
 
 from libc.string cimport memset
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.types.header cimport headers_t
 from pygw._core.types.memory cimport slices_t, BUFFER_MEDIUM, BUFFER_LARGE
 from pygw._core.types.message cimport *
 from pygw._core.types.stream cimport stream_ops_t
+from pygw._core.types.exchange cimport XF_CONTINUE_SENT
 from pygw._core.types.transport cimport transport_on_t, TF_BROKEN, TF_FINISHED, TF_CLOSING
-from pygw._core.types.exchange cimport plan_t, AF_END_SENT, XF_TUNNEL
 from pygw._core.limits cimport MEDIUM_BUFFER
 from pygw._core.libs.llhttp cimport HTTP_HEAD
 from pygw._core.libs.uv cimport (
-    uv_buf_t, UV_EOF, UV_ECONNREFUSED, UV_ENOENT, UV_ETIMEDOUT, UV_EAGAIN)
+    uv_buf_t, UV_ENOBUFS, UV_EOF, UV_ECONNREFUSED, UV_ENOENT, UV_ETIMEDOUT, UV_EAGAIN)
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
-from pygw._core.buffer cimport buffer_ref, slices_add, slices_clear, slices_init
+from pygw._core.buffer cimport buffer_ref, slices_add, slices_init
 from pygw._core.exchange_memory cimport exchange_response_reset
 from pygw._core.fault cimport *
 from pygw._core.http1_read cimport *
@@ -127,7 +127,8 @@ cdef void up_close(up_t* up) noexcept nogil:
     up.stream.on = NULL
     up.stream.sink = NULL
     timer_detach(up.home.wheel, &up.timer)
-    transport_close(&up.transport, False)
+    # Half a request ends with a reset: a FIN would wait behind what the service does not read.
+    transport_close(&up.transport, up.outlet.open or transport_queued(&up.transport) != 0)
 
 
 cdef void on_closed(transport_t* t) noexcept nogil:
@@ -177,6 +178,14 @@ cdef void up_rest(up_t* up, uint32_t idle_ms) noexcept nogil:
     timer_arm(up.home.wheel, &up.timer, idle_ms)
 
 
+# Is it the service's turn, before its answer: has it all, or does not take it, or must say 100?
+cdef bint up_owed(up_t* up) noexcept nogil:
+    cdef exchange_t* x = up.exchange
+    return (not up.outlet.open or transport_queued(&up.transport) != 0
+            or (x.request.half.flags & MF_EXPECT_CONTINUE and not x.flags & XF_CONTINUE_SENT
+                and x.request.half.received == 0))
+
+
 # The wait that fits what the attempt waits for; each call moves the deadline on.
 cdef void up_arm(up_t* up) noexcept nogil:
     cdef exchange_t* x = up.exchange
@@ -184,7 +193,7 @@ cdef void up_arm(up_t* up) noexcept nogil:
     if x.response.half.state >= HALF_BODY:
         if not up.paused:
             ms = x.route.timeouts.between_bytes_ms
-    elif not up.outlet.open or transport_queued(&up.transport) != 0:
+    elif up_owed(up):
         ms = x.route.timeouts.response_ms
     timer_arm(up.home.wheel, &up.timer, ms)
 
@@ -195,11 +204,10 @@ cdef void up_on_timer(timer_t* t) noexcept nogil:
         connect_failed(up, E_UP_CONNECT_TIMEOUT)
     elif up.state == UP_IDLE:
         up_close(up)
-    elif up.state == UP_BUSY and up.outlet.open and transport_queued(&up.transport) == 0:
-        return                                   # the client is slow, not the service
-    elif up.state == UP_BUSY:
-        up_fault(up, E_UP_STALLED if up.exchange.response.half.state >= HALF_BODY
-                 else E_UP_RESPONSE_TIMEOUT)
+    elif up.state == UP_BUSY and up.exchange.response.half.state >= HALF_BODY:
+        up_fault(up, E_UP_STALLED)
+    elif up.state == UP_BUSY and up_owed(up):        # else the client is slow, not the service
+        up_fault(up, E_UP_RESPONSE_TIMEOUT)
     transports_flush(up.home.transports)
 
 
@@ -259,6 +267,11 @@ cdef void up_ended(up_t* up, int status) noexcept nogil:
         return
     if up.response_done:
         up.keep_alive = False
+        transport_read_stop(&up.transport)
+        return
+    if status == UV_ENOBUFS:
+        transport_read_stop(&up.transport)
+        up_fault(up, E_CORE_MEMORY)
         return
     if status == UV_EOF and not up.transport.flags & TF_BROKEN:
         if up.reader_ready:

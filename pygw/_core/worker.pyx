@@ -15,7 +15,7 @@ from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
 from pygw._core.access_log cimport access_log_reopen
 from pygw._core.build cimport plan_build, plan_free
 from pygw._core.host cimport *
-from pygw._core.libs.uv cimport loop_ptr, uv
+from pygw._core.libs.uv cimport loop_ptr
 from pygw._core.limits cimport PLANS_MAX, RESERVED_FILES
 from pygw._core.listener cimport listener_open
 from pygw._core.stats cimport ST_COUNT, STATS_BYTES, stat_get

@@ -80,9 +80,10 @@ def test_class_03_client_end_inside_a_message_never_completes_it(
         assert served.requests == []
         assert not served.received.endswith(b"0\r\n\r\n")
     client.close()
-    entry = gw.log_entries(1)[0]
-    assert entry["status"] == 499 or (where == "in_head" and entry["status"] in (400, 408))
-    assert entry["cause"] in ("client_closed", "client_reset")
+    if where != "in_head":  # a head that never was is no exchange
+        entry = gw.log_entries(1)[0]
+        assert entry["status"] == 499
+        assert entry["cause"] in ("client_closed", "client_reset")
 
 
 def test_class_08_upload_faster_than_the_origin_reads_is_paused(
@@ -108,7 +109,7 @@ def test_class_08_upload_faster_than_the_origin_reads_is_paused(
             piece = body_of(1 << 16)
             taken = client.send_until_blocked(piece, size)
             assert taken < size // 4, "nothing stopped the client"
-            assert memory.growth < 1 << 20
+            memory.assert_below(1 << 20)
             go_on.set()
             block = piece * 16
             while taken < size:
@@ -117,7 +118,7 @@ def test_class_08_upload_faster_than_the_origin_reads_is_paused(
                 taken += len(part)
             assert client.recv_response(b"POST").text == "all"
         assert got == [size]
-        assert memory.growth < 2 << 20
+        memory.assert_below(2 << 20)
 
 
 EXPECT = ("Expect: 100-continue",)

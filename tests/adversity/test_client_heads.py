@@ -169,7 +169,7 @@ def test_class_14_endless_head_is_refused_in_bounded_memory(
                 if client.recv_within(0.0005):
                     break
         assert int(bytes(client.received)[9:12]) in statuses
-        assert memory.growth < 1 << 20
+        memory.assert_below(1 << 20)
 
 
 BODY_FLOODS = {
@@ -195,7 +195,7 @@ def test_class_14_chunk_framing_flood_is_refused_in_bounded_memory(
                 if client.ended != "open" or client.recv_within(0.0002):
                     break
         assert bytes(client.received)[9:12] in (b"400", b"431")
-        assert memory.growth < 1 << 20
+        memory.assert_below(1 << 20)
     for served in origin.connections:
         served.cut_allowed = True
     assert origin.requests == []

@@ -65,7 +65,7 @@ def test_class_17_origin_that_resets_while_the_body_is_sent_is_502(
     with gw.client() as client:
         client.methods = [b"POST"]
         client.send(request("/", "Content-Length: 100000000", method="POST"))
-        client.send(b"x" * 20_000_000)
+        client.send(b"x" * 200_000)
         got = client.recv_response()
         assert got.status == 502
     assert len(origin.connections) == 1
@@ -129,7 +129,7 @@ def test_class_18_endless_head_is_502_in_bounded_memory(
         got = client.ask(request("/", method="POST", body=b"x"))
         assert got.status == 502
         assert got.error in ("http_response_header_section_size", "http_protocol_error")
-        assert memory.growth < 1 << 20
+        memory.assert_below(1 << 20)
     assert gw.log_entries(1)[0]["cause"] in (
         "response_head_too_large",
         "response_too_many_headers",
@@ -195,7 +195,7 @@ def test_class_24_flood_of_interim_answers_is_bounded(gw: Gateway, origin: Origi
         got = client.ask(request("/", method="POST", body=b"x"))
         assert got.status == 502
         assert len(got.interim) <= 8
-        assert memory.growth < 1 << 20
+        memory.assert_below(1 << 20)
     assert gw.log_entries(1)[0]["cause"] == "informational_flood"
 
 

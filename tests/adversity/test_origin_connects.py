@@ -165,6 +165,7 @@ def test_class_29_ejected_target_is_readmitted(stage: Stage, origin: Origin) -> 
 def test_class_29_last_target_is_never_ejected(gw: Gateway, origin: Origin) -> None:
     for _ in range(3):
         origin.stop_listening()
+        origin.end_idle()
         with gw.client() as client:
             for _ in range(20):
                 assert client.ask(request("/down")).status == 502

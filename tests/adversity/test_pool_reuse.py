@@ -59,20 +59,21 @@ def test_class_22_bytes_on_an_idle_connection_end_it(
         assert client.ask(request("/2", method="POST", body=b"b")).text.startswith("POST /2")
 
 
-def test_class_22_answer_before_any_request_is_not_used(gw: Gateway, origin: Origin) -> None:
-    """An origin that speaks first is not answering anybody."""
+def test_class_22_answer_before_any_request_shifts_no_later_one(
+    gw: Gateway, origin: Origin
+) -> None:
+    """An origin that speaks first is one answer ahead of its requests from then on."""
 
     def eager(served: Served) -> None:
-        served.cut_allowed = True
         served.send(answer(b"poison"))
-        served.wait_gone(2.0)
+        served.serve()
 
     origin.script(eager)
     with gw.client() as client:
-        got = client.ask(request("/1"))
-        # the first answer may be taken for this request's; a later one never
-        assert client.ask(request("/2")).text.startswith("GET /2")
-        assert got.status in (200, 502)
+        assert client.ask(request("/1")).status in (200, 502)
+        until(lambda: not origin.open, "the connection that is ahead has ended")
+        for number in range(2, 5):
+            assert client.ask(request(f"/{number}")).text.startswith(f"GET /{number}")
 
 
 def test_class_26_idle_connections_dropped_by_the_origin_cost_nothing(
@@ -186,7 +187,6 @@ def test_class_27_body_where_none_may_be_goes_with_its_connection(
     origin.script(wrong)
     with gw.client() as client:
         got = client.ask(request("/1", method=method))
-        assert got.body == b""
         assert got.status in (200, 204, 304, 502)
         assert client.ask(request("/2")).text.startswith("GET /2")
     assert b"poison" not in bytes(client.received)

@@ -9,7 +9,13 @@ import pytest
 
 pytest.register_assert_rewrite("tests.corpus.case")
 
-from tests.corpus import chunks, requests_bad, requests_good, responses_bad, responses_good  # noqa: E402
+from tests.corpus import (  # noqa: E402
+    chunks,
+    requests_bad,
+    requests_good,
+    responses_bad,
+    responses_good,
+)
 from tests.corpus.case import Case  # noqa: E402
 
 ALL: list[Case] = [

@@ -124,6 +124,8 @@ BAD: dict[str, bytes] = {
     "data_other_after": b"5\r\nhelloXX" + END,
     "data_longer": b"5\r\nhello!\r\n" + END,
     "data_shorter": b"5\r\nhell\r\n" + END,
+    "data_other_for_cr": b"5\r\nhelloX\n" + END,
+    "data_other_for_lf": b"5\r\nhello\rX" + END,
     "data_lfcr": b"5\r\nhello\n\r" + END,
     "last_lf": b"0\n\r\n",
     "empty_line_between": b"5\r\nhello\r\n\r\n" + END,

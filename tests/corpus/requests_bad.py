@@ -55,6 +55,8 @@ LINES: list[Case] = [
     refused("lf_alone_ends_line", "E_DOWN_LINE", b"GET / HTTP/1.1\n" + HOST + END),
     refused("lf_before_request", "E_DOWN_LINE", b"\n" + get(b"/")),
     refused("cr_before_request", "E_DOWN_LINE", b"\r" + get(b"/")),
+    refused("cr_before_cr_lf", "E_DOWN_LINE", b"\r\r\n" + get(b"/")),
+    refused("lf_after_empty_line", "E_DOWN_LINE", b"\r\n\n" + get(b"/")),
     refused("five_empty_lines_before", "E_DOWN_LINE", 5 * END + get(b"/")),
     refused("a_thousand_empty_lines", "E_DOWN_LINE", 1000 * END + get(b"/")),
     refused("tls_client_hello", "E_DOWN_LINE", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
@@ -389,6 +391,12 @@ LIMITS: list[Case] = [
     refused("name_without_end", "E_DOWN_HEAD_LENGTH", b"GET / HTTP/1.1\r\n" + 33000 * b"b"),
     refused("blanks_without_end", "E_DOWN_HEAD_LENGTH", b"GET / HTTP/1.1\r\nA:" + 33000 * b" "),
     refused("one_field_too_many", "E_DOWN_HEADER_COUNT", get(b"/", HOST + 100 * b"A: b\r\n")),
+    refused(
+        "one_bad_field_too_many",
+        "E_DOWN_HEADER",
+        get(b"/", HOST + b"A: b\r\nB\r\n"),
+        limits={"headers": 2},
+    ),
     refused("fifty_thousand_fields", "E_DOWN_HEADER_COUNT", get(b"/", HOST + 50000 * b"A:\r\n")),
 ]
 

@@ -57,9 +57,10 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    """Ours, with this tree first and no configuration of the machine's."""
+    """Ours, with this tree to import from and no configuration of the machine's."""
     kept = {k: v for k, v in os.environ.items() if k != "PYGW_CONFIG"}
-    return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    places = [*filter(None, [kept.get("PYTHONPATH")]), str(ROOT)]
+    return {**kept, "PYTHONPATH": os.pathsep.join(places), "NO_COLOR": "1"}
 
 
 def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -114,7 +114,7 @@ class Client(Link):
 def methods_of(sent: bytes) -> list[bytes]:
     """The methods of the requests in `sent`; the first malformed one counts, nothing after it."""
     source = source_of(sent)
-    methods = []
+    methods: list[bytes] = []
     while True:
         at = source.offset
         try:

@@ -137,8 +137,7 @@ class Stage:
                 self.fleet.drop(gateway)
                 gateway.stop()
         for gateway in self.own:
-            if not gateway.stopped:
-                self.wrong += gateway.stop()
+            self.wrong += gateway.stop()
         return self.wrong
 
     def _judge_clients(self) -> None:

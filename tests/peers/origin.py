@@ -33,6 +33,7 @@ class Origin:
         self._otherwise: Script = Served.serve
         self._accepted: queue.SimpleQueue[Served] = queue.SimpleQueue()
         self._listener: socket.socket | None = None
+        self._lock = threading.Lock()  # a connection is listed and started, or neither
         self.listen()
 
     @property
@@ -121,11 +122,6 @@ class Origin:
         """Connections that neither side has ended."""
         return [c for c in self.connections if c.ended == "open" and not c.left]
 
-    def wait_requests(self, count: int, within_s: float = PATIENCE_S) -> list[Message]:
-        """Wait until `count` requests have been read whole."""
-        until(lambda: len(self.requests) >= count, f"{count} requests at the origin", within_s)
-        return self.requests
-
     def wait_connections(self, count: int, within_s: float = PATIENCE_S) -> list[Served]:
         """Wait until `count` connections have been accepted."""
         until(lambda: len(self.connections) >= count, f"{count} origin connections", within_s)
@@ -142,6 +138,14 @@ class Origin:
             if served.thread is None and not served.left and served.ended == "open":
                 self._start(served, Served.serve)
 
+    def end_idle(self) -> None:
+        """End the connections that wait for a request, and see the gateway notice."""
+        self.settle()
+        for served in self.open:
+            if served.idle:
+                served.half_close()
+        until(lambda: not any(c.idle for c in self.open), "idle connections to end", 2.0)
+
     def forget_scripts(self) -> None:
         """Scripts that no connection has taken yet are not played any more."""
         while not self._scripts.empty():
@@ -157,17 +161,19 @@ class Origin:
 
     def clear(self) -> None:
         """End every connection and forget scripts and handler: the next test starts empty."""
-        for served in self.connections:
+        with self._lock:
+            connections = self.connections
+            self.connections = []
+        for served in connections:
             served.closing.set()
             served.half_close()
-        for served in self.connections:
+        for served in connections:
             if served.thread is not None:
                 served.thread.join(3.0)
             served.finish()
         self.forget_scripts()
         while not self._accepted.empty():
             self._accepted.get()
-        self.connections = []
         self.serve()
         if self._listener is None:
             self.listen()
@@ -188,17 +194,17 @@ class Origin:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            served = Served(sock, len(self.connections), lambda m: self.handler(m))
-            script: Script | None = self._otherwise
-            if not self._scripts.empty():
-                script = self._scripts.get()
-            elif self._manual:
-                script = None
-            self.connections.append(served)
-            if script is not None:
-                self._start(served, script)
-            else:
-                self._accepted.put(served)
+            with self._lock:
+                self._take(Served(sock, len(self.connections), lambda m: self.handler(m)))
+
+    def _take(self, served: Served) -> None:
+        self.connections.append(served)
+        if not self._scripts.empty():
+            self._start(served, self._scripts.get())
+        elif self._manual:
+            self._accepted.put(served)
+        else:
+            self._start(served, self._otherwise)
 
     def _start(self, served: Served, script: Script) -> None:
         served.thread = threading.Thread(target=served.run, args=(script,), daemon=True)

@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from tests.peers.link import PATIENCE_S, Link
-from tests.peers.wire import Cut, Message, read_body, read_request_head, split_field
+from tests.peers.link import PATIENCE_S, Link, until
+from tests.peers.wire import Cut, Message, read_body, read_request_head
 
-Script = Callable[["Served"], None]
+Script = Callable[["Served"], object]  # what it returns means nothing
 Handler = Callable[[Message], bytes]
 
 
@@ -70,13 +70,6 @@ class Served(Link):
         self.tunnel_at = self.source.offset
         self.send(head)
 
-    def read_trailer_lines(self) -> list[tuple[bytes, bytes]]:
-        """Field lines up to an empty line."""
-        lines = []
-        while line := self.source.line():
-            lines.append(split_field(line, self.source.offset))
-        return lines
-
     def stall(self, seconds: float = PATIENCE_S) -> None:
         """Neither read nor write, until the peer has gone, the test is over or time is up."""
         end = time.monotonic() + seconds
@@ -93,12 +86,12 @@ class Served(Link):
     def wait_gone(self, within_s: float) -> float:
         """Wait until the gateway has ended this connection; seconds it took."""
         started = time.monotonic()
-        try:
-            poll = select.poll()
-            poll.register(self.sock, select.POLLRDHUP)
-        except ValueError:  # its script has ended, and waited for the gateway's end itself
-            assert self.ended != "open", f"the gateway held origin connection {self.index}"
-            return 0.0
+        if self.thread not in (None, threading.current_thread()):  # its script is reading
+            what = f"the gateway lets go of origin connection {self.index}"
+            until(lambda: self.ended != "open", what, within_s)
+            return time.monotonic() - started
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
         events = poll.poll(within_s * 1000)
         assert events, f"the gateway still holds origin connection {self.index}"
         took = time.monotonic() - started

@@ -60,8 +60,9 @@ def test_ipv6_listener_serves(stage: Stage, origin: Origin) -> None:
             pytest.skip("no IPv6 on this machine")
     listeners = [{"name": "six", "bind": "[::1]:0"}, {"name": "four", "bind": "127.0.0.1:0"}]
     gw = stage.fresh(proxy_config(origin, listeners=listeners))
-    host, port = gw.addresses[0]
-    with socket.create_connection((host, int(port))) as sock:
+    address = gw.addresses[0]
+    assert isinstance(address, tuple)
+    with socket.create_connection(address) as sock:
         sock.sendall(request("/six", "Connection: close"))
         data = b""
         while piece := sock.recv(65536):

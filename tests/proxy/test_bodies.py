@@ -89,19 +89,19 @@ def test_close_delimited_answer_to_a_1_0_client_ends_by_close(gw: Gateway, origi
 
 def test_chunk_framing_that_leaves_is_ours(gw: Gateway, origin: Origin) -> None:
     """Extensions, leading zeros and upper case are for the hop they came on (RFC 9112 7.1.1)."""
-    origin.script(
-        lambda served: (
-            served.read_request(),
-            served.send(
-                head("200 OK", "Transfer-Encoding: Chunked")
-                + b'00A;ext="q;\\"z";b\r\n0123456789\r\n000;last=1\r\n\r\n'
-            ),
-            served.serve(),
+
+    def decorated(served: Served) -> None:
+        served.read_request()
+        served.send(
+            head("200 OK", "Transfer-Encoding: Chunked")
+            + b'00A;ext="q;\\"z";b\r\n0123456789\r\n000;last=1\r\n\r\n'
         )
-    )
+        served.serve()
+
+    origin.script(decorated)
     with gw.client() as client:
         client.send(
-            f"POST / HTTP/1.1\r\n{HOST}\r\ntransfer-encoding:\tCHUNKED \r\n\r\n".encode()
+            f"POST / HTTP/1.1\r\n{HOST}\r\ntransfer-encoding:  CHUNKED \r\n\r\n".encode()
             + b"0005;a=b\r\nhello\r\n0\r\n\r\n"
         )
         got = client.recv_response()

@@ -56,6 +56,16 @@ def test_304_may_tell_the_length_it_would_have_had(gw: Gateway, origin: Origin) 
             assert client.ask(request()).one("Content-Length") == b"999"
 
 
+def test_204_with_a_length_of_zero_is_a_204(gw: Gateway, origin: Origin) -> None:
+    """Many services say it; RFC 9110 8.6 forbids it to leave."""
+    origin.serve(lambda _: head("204 No Content", "Content-Length: 0"))
+    with gw.client() as client:
+        for _ in range(2):
+            got = client.ask(request())
+            assert got.status == 204
+            assert not got.all("Content-Length")
+
+
 def test_own_error_answer_to_head_has_no_body(gw: Gateway, origin: Origin) -> None:
     origin.serve(lambda _: b"junk\r\n\r\n")
     with gw.client() as client:

@@ -140,7 +140,7 @@ def test_two_gateways_in_a_row_serve(stage: Stage, origin: Origin) -> None:
     )
     with outer.client() as client:
         assert client.ask(request("/through")).text.startswith("GET /through")
-    inner.held_sockets = 1
+    inner.held_sockets = outer.held_sockets = 1
     names = origin.requests[0].listed("Via")
     assert names == [b"1.1 gw-outer", f"1.1 {VIA}".encode()]
 

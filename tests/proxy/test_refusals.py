@@ -62,6 +62,11 @@ CASES = {
     "te_unknown": (
         501,
         "unknown_coding",
+        b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+    ),
+    "te_list": (
+        (400, 501),
+        None,
         b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     ),
     "te_empty_member": (

@@ -13,12 +13,22 @@ from tests.peers.settings import proxy_config
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "/a?c=d&e", "/%7Euser/%2e/x", "/a//b", "/a;p=1/b", "/?", "/x?y=/../z", "/" + "a" * 4000],
+    ["/", "/a?c=d&e", "/%7Euser/%41", "/a//b", "/a;p=1/b", "/?", "/x?y=/../z", "/" + "a" * 4000],
 )
 def test_origin_form_passes_byte_for_byte(gw: Gateway, origin: Origin, target: str) -> None:
     with gw.client() as client:
         assert client.ask(request(target)).status == 200
     assert origin.requests[0].target == target.encode()
+
+
+@pytest.mark.parametrize("target", ["/a/%2e%2e/b", "/..;/b", "/../b", "/a/%2e./b", "/%", "/%00"])
+def test_path_that_origins_read_in_several_ways_takes_no_route(
+    gw: Gateway, origin: Origin, target: str
+) -> None:
+    """The form that decides must be the form the origin sees (router.pxd)."""
+    with gw.client() as client:
+        assert client.ask(request(target)).status in (400, 404)
+    assert origin.requests == []
 
 
 @pytest.mark.parametrize(
@@ -31,16 +41,25 @@ def test_origin_form_passes_byte_for_byte(gw: Gateway, origin: Origin, target: s
         ("http://other.example?q=1", b"/?q=1"),
     ],
 )
-def test_absolute_form_wins_over_host(
+def test_absolute_form_becomes_origin_form(
     gw: Gateway, origin: Origin, target: str, want: bytes
 ) -> None:
-    """RFC 9112 3.2.2: the authority of the target replaces Host."""
+    """RFC 9112 3.2.2: the authority of the target is the Host."""
     authority = target.split("://")[1].split("/")[0].split("?")[0]
     with gw.client() as client:
-        assert client.ask(request(target, host="Host: test.example")).status == 200
+        assert client.ask(request(target, host=f"Host: {authority}")).status == 200
     (asked,) = origin.requests
     assert asked.target == want
     assert asked.one("Host") == authority.encode()
+
+
+@pytest.mark.parametrize("host", ["Host: test.example", "Host: other.example:81", "Host:"])
+def test_absolute_form_with_another_host_is_refused(gw: Gateway, origin: Origin, host: str) -> None:
+    """Two servers could read it differently: RFC 9112 3.2.2 demands that they are identical."""
+    with gw.client() as client:
+        client.send(request("http://other.example/", host=host))
+        client.recv_refusal(400)
+    assert origin.requests == []
 
 
 def test_options_asterisk_passes(gw: Gateway, origin: Origin) -> None:

@@ -9,6 +9,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.peers.client import Client
 from tests.peers.fleet import Stage
 from tests.peers.gateway import Gateway
 from tests.peers.origin import Origin
@@ -48,7 +49,7 @@ def test_websocket_messages_pass_both_ways(stage: Stage, echo_server: Server) ->
     assert entry["status"] == 101
 
 
-def open_tunnel(gw: Gateway, origin: Origin, early: bytes = b"") -> tuple[object, Served]:
+def open_tunnel(gw: Gateway, origin: Origin, early: bytes = b"") -> tuple[Client, Served]:
     """A client and an origin joined by a tunnel; `early` rides with the 101."""
     origin.manual()
     client = gw.client()
@@ -109,7 +110,12 @@ def test_origin_end_of_a_tunnel_reaches_the_client_after_all_bytes(
 ) -> None:
     client, served = open_tunnel(gw, origin)
     body = body_of(300_000)
-    threading.Thread(target=lambda: (served.send(body), served.finish())).start()
+
+    def end() -> None:
+        served.send(body)
+        served.finish()
+
+    threading.Thread(target=end).start()
     assert client.recv_until_close() == body
     client.close()
 

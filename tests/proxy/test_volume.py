@@ -16,7 +16,7 @@ from tests.peers.origin import Origin
 from tests.peers.payload import answer, head, request
 from tests.peers.served import Served
 from tests.peers.settings import proxy_config
-from tests.peers.volume import PeakMemory, ask_many, fast_origin, sparse_file
+from tests.peers.volume import PeakMemory, ask_many, assert_growth, fast_origin, sparse_file
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -42,14 +42,14 @@ def test_one_gib_down_grows_memory_by_less_than_8_mib(
 
     with gw.client() as client:
         assert client.ask(request()).status == 200
-        origin.connections[0].finish()
+        origin.end_idle()
         origin.script(big)
         with PeakMemory(gw) as memory:
             client.send(request("/big"))
             got = client.recv_head()
             assert got.one("Content-Length") == str(GIB).encode()
             assert client.swallow(GIB) == GIB
-        assert memory.growth < 8 * MIB
+        memory.assert_below(8 * MIB)
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_one_gib_up_grows_memory_by_less_than_8_mib(
 
     with gw.client() as client:
         assert client.ask(request()).status == 200
-        origin.connections[0].finish()
+        origin.end_idle()
         origin.script(eat)
         client.methods = [b"GET", b"POST"]
         with PeakMemory(gw) as memory:
@@ -82,7 +82,7 @@ def test_one_gib_up_grows_memory_by_less_than_8_mib(
                 client.sock.sendall(b"\r\n0\r\n\r\n")
             assert client.recv_response(b"POST").text == "eaten"
         assert swallowed == [GIB]
-        assert memory.growth < 8 * MIB
+        memory.assert_below(8 * MIB)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_hundred_thousand_requests_leak_nothing(stage: Stage) -> None:
         ask_many(gw, 100_000)
         until(lambda: gw.descriptors <= descriptors, "descriptors back to baseline")
         growth = gw.rss_bytes - rss
-    assert growth <= 256 << 10, f"{growth} bytes in 100 000 requests"
+    assert_growth(growth, 256 << 10)
 
 
 @pytest.mark.slow
@@ -114,9 +114,9 @@ def test_idle_connections_cost_at_most_one_kib_each(stage: Stage, origin: Origin
     before = gw.rss_bytes
     clients += [_ask_once(gw) for _ in range(count - 500)]
     each = (gw.rss_bytes - before) / (count - 500)
-    for client in clients:
-        client.close()
-    assert each <= 1024, f"{each:.0f} bytes for an idle connection"
+    for sock in clients:
+        sock.close()
+    assert_growth(each, 1024)
 
 
 def _ask_once(gw: Gateway) -> socket.socket:
@@ -140,7 +140,7 @@ def test_body_of_many_small_chunks_does_not_grow_memory(stage: Stage, origin: Or
 
     with gw.client() as client:
         assert client.ask(request()).status == 200
-        origin.connections[0].finish()
+        origin.end_idle()
         origin.script(parrot)
         client.cut_allowed = True
         client.methods = [b"GET", b"POST"]
@@ -151,4 +151,4 @@ def test_body_of_many_small_chunks_does_not_grow_memory(stage: Stage, origin: Or
             client.recv_head()
             assert client.swallow(400_000 * 5) >= 400_000 * 5
             sender.join()
-        assert memory.growth < 8 * MIB
+        memory.assert_below(8 * MIB)

@@ -1,7 +1,8 @@
 /*
  * Stands in for llhttp in tests/unit/test_libs.py: the real library, made wrong in one way.
- * REAL_LLHTTP names the real one. FAKE_LLHTTP names the wrong: "settings=N" (bytes that settings_init
- * zeroes), "parser=N" (bytes that init writes), "swap=I" (slots I and I+1 of the settings exchanged),
+ * REAL_LLHTTP names the real one. FAKE_LLHTTP names the wrong: "settings=N" (bytes that
+ * settings_init zeroes), "parser=N" (bytes that init writes), "swap=I" (slots I and I+1 of the
+ * settings exchanged),
  * "method=N" or "error=N" (that number has another name). -DWITHOUT_FINISH leaves a function out.
  */
 #include <dlfcn.h>

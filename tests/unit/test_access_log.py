@@ -15,8 +15,9 @@ import pytest
 import uvloop
 from pygw._core.probe.hops import Exchange, Log
 
-BUFFER = 262_144
-LINE_MAX = 8192
+LOG_BUFFER = 262_144
+LOG_LINE_MAX = 8192
+LOG_FLUSH_MS = 200
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +80,8 @@ LINE = (
     b'192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET /a?b=c HTTP/1.1" 200 612 '
     b'"-" "-" upstream=http://127.0.0.1:9001 t=12.345ms cause=-\n'
 )
-# Lines that fit one buffer: a line begins while LINE_MAX bytes are free.
-FULL = (BUFFER - LINE_MAX) // len(LINE) + 1
+# Lines that fit one buffer: a line begins while LOG_LINE_MAX bytes are free.
+FULL = (LOG_BUFFER - LOG_LINE_MAX) // len(LINE) + 1
 
 
 def test_a_line_reaches_the_file_by_itself_in_time(tmp_path: Path) -> None:
@@ -91,7 +92,8 @@ def test_a_line_reaches_the_file_by_itself_in_time(tmp_path: Path) -> None:
         log.line(served())
         assert path.read_bytes() == b"", "written at once: not in batches"
         await until(lambda: path.stat().st_size)
-        assert 0.19 <= time.monotonic() - start <= 0.5
+        took_ms = (time.monotonic() - start) * 1000
+        assert LOG_FLUSH_MS - 10 <= took_ms <= LOG_FLUSH_MS + 300
         assert path.read_bytes() == LINE
 
     on_loop(appended(path), check)
@@ -131,7 +133,7 @@ def test_many_lines_arrive_whole_and_in_order(tmp_path: Path) -> None:
             log.flush()
             # Never more than half a buffer waits: there is room for the next lines.
             written = log.lines * (len(LINE) - 1)
-            await until(lambda written=written: path.stat().st_size + BUFFER // 2 > written)
+            await until(lambda written=written: path.stat().st_size + LOG_BUFFER // 2 > written)
         assert log.dropped == 0
 
     on_loop(appended(path), check)
@@ -325,7 +327,7 @@ def test_reopening_sends_later_lines_to_the_new_file_and_closes_the_old(tmp_path
 
     before = len(os.listdir("/proc/self/fd"))
     on_loop(old_fd, check)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(os.listdir("/proc/self/fd")) == before - 1
     assert old.read_bytes() == LINE * 3
     assert new.read_bytes() == LINE * 2
 

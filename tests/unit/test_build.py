@@ -6,14 +6,25 @@ import contextlib
 import copy
 import json
 import random
+import subprocess
+import sys
 from typing import Any
 
+import pygw._core.probe.test_filters
 import pytest
 from pygw._core.probe.filters import Plan, PlanError
 
 from .plans import Json, build, edits, plan, route, upstream
 
 ECHO = {"filter": "echo"}
+
+# Of pygw/_core/limits.pxd.
+FILTERS_MAX = 32
+HEAD_MAX = 262144
+HEADERS_MAX = 256
+PLAN_BYTES_MAX = 268435456
+START_LINE_SLACK = 64
+TARGETS_MAX = 1024
 
 
 def refusal(text: Json) -> str:
@@ -160,7 +171,6 @@ def test_a_chain_leaves_out_phases_in_which_nobody_acts() -> None:
 
 
 def test_a_chain_that_edits_bodies_says_so() -> None:
-    pytest.importorskip("pygw._core.probe.test_filters")
     upper = {"filter": "test_upper", "phase": "response_body"}
     summary: Any = build(filtered(upper)).summary()
     assert summary["routes"][0]["chain"]["edits"] == (False, True)
@@ -200,9 +210,10 @@ def test_size_counts_what_the_plan_holds() -> None:
         ("timeouts.total_ms", -1, "timeouts.total_ms: must be from 0 to 4294967295, got -1"),
         ("timeouts.total_ms", 1 << 32, "timeouts.total_ms: must be from 0 to 4294967295"),
         ("timeouts.extra_ms", 1, "timeouts.extra_ms: unknown key"),
-        ("limits.headers", 257, "limits.headers: must be from 1 to 256, got 257"),
-        ("limits.head", 262145, "limits.head: must be from 64 to 262144"),
-        ("limits.request_line", 63, "limits.request_line: must be from 64"),
+        ("limits.headers", HEADERS_MAX + 1, "limits.headers: must be from 1 to 256, got 257"),
+        ("limits.head", HEAD_MAX + 1, "limits.head: must be from 64 to 262144"),
+        ("limits.request_line", HEAD_MAX + 1, "limits.request_line: must be from 64 to 262144"),
+        ("limits.request_line", START_LINE_SLACK - 1, "limits.request_line: must be from 64"),
         ("limits.max_connections", 0, "limits.max_connections: must be from 1"),
         ("listeners", {}, "listeners: must be a list"),
         ("listeners.0", "x", "listeners[0]: must be an object"),
@@ -235,7 +246,11 @@ def test_size_counts_what_the_plan_holds() -> None:
             [{"filter": "lua"}],
             "routes[0].middleware[0].filter: there is no filter 'lua'",
         ),
-        ("routes.0.middleware", [ECHO] * 33, "routes[0].middleware: has more than 32 filters"),
+        (
+            "routes.0.middleware",
+            [ECHO] * (FILTERS_MAX + 1),
+            "routes[0].middleware: has more than 32 filters",
+        ),
         (
             "routes.0.middleware",
             [ECHO | {"body": 1}],
@@ -246,6 +261,17 @@ def test_size_counts_what_the_plan_holds() -> None:
 )
 def test_a_bad_value_is_refused_with_its_place(path: str, value: Any, message: str) -> None:
     assert refusal(changed(path, value)).startswith(message)
+
+
+def test_as_much_as_the_bounds_allow_is_taken_and_one_more_target_is_not() -> None:
+    text = filtered(*[ECHO] * FILTERS_MAX)
+    text["upstreams"] = [upstream(targets=TARGETS_MAX)]
+    text["limits"] |= {"head": HEAD_MAX, "request_line": START_LINE_SLACK, "headers": HEADERS_MAX}
+    summary: Any = build(text).summary()
+    assert len(summary["routes"][0]["chain"]["filters"]) == FILTERS_MAX
+    assert len(summary["upstreams"][0]["targets"]) == TARGETS_MAX
+    text["upstreams"] = [upstream(targets=TARGETS_MAX + 1)]
+    assert refusal(text) == "upstreams[0].targets: must be 1 to 1024 targets"
 
 
 def test_equal_names_and_equal_paths_are_refused() -> None:
@@ -373,8 +399,8 @@ def test_no_change_of_the_texts_bytes_crashes_the_builder() -> None:
 
 
 def test_a_text_longer_than_a_plan_may_be_is_refused_unread() -> None:
-    with pytest.raises(PlanError, match="the plan is longer than 268435456 bytes"):
-        Plan(b" " * 268435457)
+    with pytest.raises(PlanError, match=f"the plan is longer than {PLAN_BYTES_MAX} bytes"):
+        Plan(b" " * (PLAN_BYTES_MAX + 1))
 
 
 def test_a_plan_beyond_its_bound_in_memory_is_refused_at_every_allocation() -> None:
@@ -388,3 +414,17 @@ def test_a_plan_beyond_its_bound_in_memory_is_refused_at_every_allocation() -> N
             assert max_bytes < needed
     with pytest.raises(PlanError):
         Plan(text, needed // 2)
+
+
+def test_filters_for_tests_are_unknown_to_a_process_that_does_not_load_them() -> None:
+    text = json.dumps(filtered({"filter": "test_hold", "phase": "request_body"}))
+    Plan(text.encode())
+    program = "import sys; from pygw._core.probe.filters import Plan; Plan(sys.argv[1].encode())"
+    run = subprocess.run([sys.executable, "-c", program, text], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "middleware[0].filter: there is no filter 'test_hold'" in run.stderr
+
+
+def test_a_filters_name_can_be_taken_only_once() -> None:
+    with pytest.raises(ValueError, match="there is a filter test_hold already"):
+        pygw._core.probe.test_filters.register_again()

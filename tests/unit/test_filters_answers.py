@@ -32,7 +32,7 @@ def test_respond_answers_what_is_configured() -> None:
     assert run.down.fields(b"X-D") == [b"e", b"f"]
     assert run.down.body == "é\n".encode()
     assert run.attempts == (0, 0)
-    assert (run.cause, run.logs, run.live) == ("-", 1, CLEAN)
+    assert (run.cause, run.logs, run.live) == ("-", (1, 418), CLEAN)
 
 
 def test_respond_without_a_body_says_length_0() -> None:

@@ -90,7 +90,7 @@ def test_a_wait_delays_and_loses_nothing(phase: str) -> None:
     whole(run, [b"one ", b"two ", b"three"], [b"four ", b"five"])
     assert run.up.body == b"one two three"
     assert run.down.body == b"four five"
-    assert (run.status, run.cause, run.logs, run.live) == (200, "-", 1, CLEAN)
+    assert (run.status, run.cause, run.logs, run.live) == (200, "-", (1, 200), CLEAN)
     assert counts("test_wait")["waits"] == 1
     assert counts("test_wait")["resumes"] == 1
     assert counts("test_wait")["logs"] == 1
@@ -223,7 +223,7 @@ def test_a_client_that_leaves_cancels_the_wait(phase: str, fault: str) -> None:
         "wrong_cancels": 0,
     }
     assert run.attempts[0] == run.attempts[1]
-    assert (run.logs, run.live) == (1, CLEAN)
+    assert (run.logs[0], run.live) == (1, CLEAN)
 
 
 def reach(run: Loopback, phase: str) -> None:
@@ -310,7 +310,7 @@ def test_reply_and_abort_are_legal_in_every_phase_at_once_and_after_a_wait(
         assert (run.down.ends, run.down.resets) == (1, 0)
     else:
         assert (run.status, run.cause) == (500, "hook_aborted")
-    assert (run.down.heads, run.logs, run.live) == (1, 1, CLEAN)
+    assert (run.down.heads, run.logs, run.live) == (1, (1, run.status), CLEAN)
     assert run.attempts[0] == run.attempts[1]
 
 
@@ -343,6 +343,18 @@ def test_the_worker_that_stops_ends_a_wait(phase: str) -> None:
     reach(run, phase)
     run.abort(number("E_CORE_STOPPED"))
     assert (run.done, run.cause, run.live) == (True, "stopped", CLEAN)
+
+
+def test_a_cancelled_wait_stays_over_while_its_exchange_still_sends() -> None:
+    run = through(wait("response", 50))
+    reach(run, "response")
+    run.congest(1)
+    run.answer_fault(number("E_UP_RESET"))
+    assert (run.status, run.done) == (502, False)
+    run.tick(1000)
+    assert counts("test_wait")["resumes"] == 0
+    run.congest(0)
+    assert (run.done, run.cause, run.live) == (True, "upstream_reset", CLEAN)
 
 
 def test_exchanges_one_after_the_other_each_have_their_own_state() -> None:

@@ -11,6 +11,7 @@ from pygw._core.probe.hops import Exchange
 
 LOOP = faults()["E_DOWN_LOOP"]["number"]
 MEMORY = faults()["E_CORE_MEMORY"]["number"]
+HEADERS_MAX = 256
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-01")
 
@@ -362,7 +363,7 @@ def test_without_memory_begin_and_request_say_so() -> None:
 
 
 def test_a_list_of_fields_that_is_full_is_refused_and_not_overrun() -> None:
-    x = Exchange([(b"A", b"1")] * 253)
+    x = Exchange([(b"A", b"1")] * (HEADERS_MAX - 3))
     assert x.begin() == 0
     assert x.request() == MEMORY
 

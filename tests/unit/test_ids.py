@@ -6,7 +6,7 @@ import re
 import uuid
 
 import pytest
-from pygw._core.probe.nouns import Ids, expand
+from pygw._core.probe.nouns import Ids
 
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-(0[0-3])")
@@ -55,22 +55,22 @@ def test_two_pools_have_nothing_in_common() -> None:
     assert Ids().random(64) != Ids().random(64)
 
 
-def test_the_pool_is_the_chacha20_keystream_of_its_key() -> None:
-    """RFC 8439 A.1, test vectors 1 and 2: key and nonce of zero, blocks 0 and 1."""
-    stream = expand(bytes(32))
-    assert stream[:64].hex() == (
-        "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7"
-        "da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586"
-    )
-    assert stream[64:128].hex() == (
-        "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed"
-        "29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f"
-    )
+def test_a_new_trace_takes_the_request_id_for_its_own() -> None:
+    ids = Ids()
+    uuid = ids.uuid7(1_700_000_000_000)
+    continued, text = ids.traceparent(b"", uuid.encode())
+    trace, parent, flags = FORM.fullmatch(text).groups()
+    assert not continued
+    assert trace == uuid.replace("-", "")
+    assert int(parent, 16)
+    assert flags == "01"
 
 
-def test_the_blocks_of_the_pool_all_differ() -> None:
-    stream = expand(bytes(range(32)))
-    assert len({stream[at : at + 64] for at in range(0, 4096, 64)}) == 64
+def test_a_trace_that_came_goes_on_whatever_the_request_id() -> None:
+    ids = Ids()
+    continued, text = ids.traceparent(TRACE, ids.uuid7(1_700_000_000_000).encode())
+    assert continued
+    assert text[:35] == TRACE[:35].decode()
 
 
 def test_a_trace_is_continued_with_a_new_parent() -> None:

@@ -12,7 +12,7 @@ from pygw._core.fault import faults
 from pygw._core.probe.hops import Exchange
 
 NOON = 1_700_000_000_123  # 2023-11-14T22:13:20.123Z
-LINE_MAX = 8192
+LOG_LINE_MAX = 8192
 FAULTS = faults()
 
 
@@ -86,6 +86,7 @@ def test_what_is_missing_is_a_dash() -> None:
         ("ä".encode(), rb"\xc3\xa4"),
         (b"12345678" + b'"' + b"12345678", rb"12345678\x2212345678"),
         (b"1234567\x7f12345678", rb"1234567\x7f12345678"),
+        (b"12\\3456712345678", rb"12\x5c3456712345678"),
         (b"12345678 ~!12345678", rb"12345678 ~!12345678"),
     ],
 )
@@ -119,10 +120,10 @@ def test_an_upstream_with_a_blank_stays_one_word() -> None:
 
 
 def test_local_time_carries_its_offset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "XXX-05:30")
+    monkeypatch.setenv("TZ", "ABC-05:30")
     time.tzset()
     assert b"[15/Nov/2023:03:43:20 +0530]" in served().line("combined", NOON)
-    monkeypatch.setenv("TZ", "XXX+03:45")
+    monkeypatch.setenv("TZ", "ABC+03:45")
     time.tzset()
     assert b"[14/Nov/2023:18:28:20 -0345]" in served().line("combined", NOON)
 
@@ -247,6 +248,41 @@ def test_a_sensitive_field_is_never_logged() -> None:
     assert b"secret" not in x.line("json", NOON)
 
 
+FIELDS = {
+    "combined": rb'"GET (.*) HTTP/1.1" 200 612 "(.*)" "(.*)" upstream=',
+    "json": rb'"target":"(.*)","version".*"referer":"(.*)","user_agent":"(.*)","host"',
+}
+BOUNDS = (3072, 2048, 1024)
+
+
+@pytest.mark.parametrize(
+    ("form", "fill", "written", "unit"),
+    [
+        ("combined", b"x", b"x", 1),
+        ("combined", b'"', rb"\x22", 4),
+        ("combined", "€".encode(), rb"\xe2\x82\xac", 4),
+        ("json", b"x", b"x", 1),
+        ("json", b'"', rb"\"", 2),
+        ("json", b"\xff", rb"\\xff", 5),
+        ("json", b"\x01", rb"\u0001", 6),
+        ("json", "€".encode(), "€".encode(), 3),
+        ("json", "😀".encode(), "😀".encode(), 4),
+    ],
+)
+def test_a_field_is_cut_at_its_bound_and_never_within_an_escape(
+    form: str, fill: bytes, written: bytes, unit: int
+) -> None:
+    for extra in range(7):
+        long = b"y" * extra + fill * 20_000
+        x = served([(b"Referer", long), (b"User-Agent", long)], target=long)
+        found = re.search(FIELDS[form], x.line(form, NOON))
+        assert found
+        for raw, most in zip(found.groups(), BOUNDS, strict=True):
+            assert most - 6 < len(raw) <= most
+            assert (len(raw) - extra) % unit == 0
+            assert raw == (b"y" * extra + written * most)[: len(raw)]
+
+
 @pytest.mark.parametrize("fill", [b"x", b'"', b"\xff", b"\x01", "€".encode(), "😀".encode()])
 @pytest.mark.parametrize("form", ["combined", "json"])
 def test_fields_of_any_length_stay_within_the_longest_line(form: str, fill: bytes) -> None:
@@ -271,7 +307,7 @@ def test_fields_of_any_length_stay_within_the_longest_line(form: str, fill: byte
         )
         x.set_request_id(long)
         line = x.line(form, NOON)
-        assert len(line) <= LINE_MAX
+        assert len(line) <= LOG_LINE_MAX
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
         if form == "json":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -27,6 +28,11 @@ def number(name: str) -> int:
 def respond(status: int = 200, body: str = "hello") -> dict[str, object]:
     """The filter `respond` with a field of its own."""
     return {"filter": "respond", "status": status, "headers": [["X-A", "b"]], "body": body}
+
+
+def reply_with_body(status: int, _: str) -> dict[str, object]:
+    """A filter that replies with a body whatever the status."""
+    return {"filter": "test_reply", "phase": "request", "status": status}
 
 
 def denied(accept: list[bytes] | None = None, method: bytes = b"GET") -> Loopback:
@@ -73,8 +79,11 @@ def test_head_hears_the_length_and_gets_no_body() -> None:
 
 
 @pytest.mark.parametrize(("status", "length"), [(204, []), (205, [b"0"]), (304, [])])
-def test_a_status_without_body_has_none(status: int, length: list[bytes]) -> None:
-    run = through(respond(status, ""))
+@pytest.mark.parametrize("answer", [respond, reply_with_body])
+def test_a_status_without_body_has_none(
+    answer: Callable[[int, str], dict[str, object]], status: int, length: list[bytes]
+) -> None:
+    run = through(answer(status, ""))
     run.begin()
     assert run.down.fields(b"content-length") == length
     assert run.down.body == b""
@@ -172,7 +181,6 @@ def test_a_fault_answered_to_head_has_no_body() -> None:
 
 
 def test_a_reply_takes_the_place_of_an_answer_that_came() -> None:
-    pytest.importorskip("pygw._core.probe.test_filters")
     run = through({"filter": "test_reply", "phase": "response"})
     run.begin()
     run.answer(200, [(b"X-Theirs", b"1"), (b"Content-Length", b"3")], "length", 3)

@@ -11,7 +11,8 @@ import uvloop
 from pygw._core.fault import faults
 from pygw._core.probe.names import Resolver
 
-REFRESH_MS, RETRY_MS, TICK_MS = 30_000, 1000, 8
+RESOLVE_MS, RESOLVE_RETRY_MS, TICK_MS = 30_000, 1000, 8
+ADDRESSES_MAX = 16
 NOT_FOUND, CANCELED = -3008, -3003
 E_UP_NAME = faults()["E_UP_NAME"]["number"]
 
@@ -53,9 +54,9 @@ def test_an_address_needs_no_look_up(host: bytes, address: str) -> None:
 
 def test_a_known_name_is_looked_up_again_after_thirty_seconds_and_not_before() -> None:
     r = known(A)
-    r.advance(REFRESH_MS - 1)
+    r.advance(RESOLVE_MS - 1)
     assert r.asks == 1
-    r.advance(REFRESH_MS + TICK_MS)
+    r.advance(RESOLVE_MS + TICK_MS)
     assert r.asks == 2
 
 
@@ -64,9 +65,9 @@ def test_a_failed_look_up_is_tried_again_after_a_second() -> None:
     number = r.watch(b"svc", 80)
     r.answer(NOT_FOUND)
     assert r.state(number) == "failed"
-    r.advance(RETRY_MS - 1)
+    r.advance(RESOLVE_RETRY_MS - 1)
     assert r.asks == 1
-    r.advance(RETRY_MS + TICK_MS)
+    r.advance(RESOLVE_RETRY_MS + TICK_MS)
     assert r.asks == 2
     r.answer(0, A)
     assert r.state(number) == "known"
@@ -80,19 +81,19 @@ def test_each_failure_of_a_name_without_addresses_is_told() -> None:
     for count in range(1, 4):
         r.answer(NOT_FOUND)
         assert r.changes(number) == count
-        now += RETRY_MS + TICK_MS
+        now += RESOLVE_RETRY_MS + TICK_MS
         r.advance(now)
 
 
 def test_the_last_good_addresses_are_kept_through_failures() -> None:
     r = known(A, B)
-    now = REFRESH_MS + TICK_MS
+    now = RESOLVE_MS + TICK_MS
     r.advance(now)
     for asks in range(3, 8):
         r.answer(NOT_FOUND)
         assert r.state(0) == "known"
         assert r.addresses(0) == [("192.0.2.1", 80), ("192.0.2.2", 80)]
-        now += RETRY_MS + TICK_MS
+        now += RESOLVE_RETRY_MS + TICK_MS
         r.advance(now)
         assert r.asks == asks
     assert r.changes(0) == 1
@@ -103,7 +104,7 @@ def test_the_last_good_addresses_are_kept_through_failures() -> None:
 
 def test_an_answer_without_addresses_is_a_failure() -> None:
     r = known(A)
-    r.advance(REFRESH_MS + TICK_MS)
+    r.advance(RESOLVE_MS + TICK_MS)
     r.answer(0)
     assert r.addresses(0) == [("192.0.2.1", 80)]
     fresh = Resolver()
@@ -125,14 +126,14 @@ def test_an_answer_without_addresses_is_a_failure() -> None:
 )
 def test_a_change_is_told_and_a_rotation_is_none(second: tuple[bytes, ...], told: bool) -> None:
     r = known(A, B)
-    r.advance(REFRESH_MS + TICK_MS)
+    r.advance(RESOLVE_MS + TICK_MS)
     r.answer(0, *second)
     assert r.changes(0) == 1 + told
 
 
-def test_at_most_sixteen_addresses_are_kept_each_once() -> None:
+def test_at_most_so_many_addresses_are_kept_each_once() -> None:
     r = known(*[b"10.0.0.%d" % (i % 20) for i in range(32)])
-    assert r.addresses(0) == [(f"10.0.0.{i}", 80) for i in range(16)]
+    assert r.addresses(0) == [(f"10.0.0.{i}", 80) for i in range(ADDRESSES_MAX)]
 
 
 def test_watches_of_one_name_share_a_look_up_and_are_all_told() -> None:
@@ -185,7 +186,7 @@ def test_a_name_stays_while_somebody_watches_it() -> None:
     second = r.watch(b"svc", 80)
     r.unwatch(0)
     assert r.addresses(second) == [("192.0.2.1", 80)]
-    r.advance(REFRESH_MS + TICK_MS)
+    r.advance(RESOLVE_MS + TICK_MS)
     assert r.asks == 2
 
 
@@ -217,11 +218,11 @@ def test_a_look_up_that_can_not_start_is_tried_again_and_told() -> None:
     r.refuse(True)
     number = r.watch(b"svc", 80)
     assert r.changes(number) == 0, "told from within watch"
-    r.advance(RETRY_MS + TICK_MS)
+    r.advance(RESOLVE_RETRY_MS + TICK_MS)
     assert r.state(number) == "failed"
     assert r.changes(number) == 1
     r.refuse(False)
-    r.advance(2 * (RETRY_MS + TICK_MS))
+    r.advance(2 * (RESOLVE_RETRY_MS + TICK_MS))
     r.answer(0, A)
     assert r.state(number) == "known"
 
@@ -257,7 +258,7 @@ def test_a_watch_may_watch_anew_when_it_is_told_and_is_still_refreshed() -> None
     r.answer(0, A)
     assert r.live == (1, 1)
     assert r.changes(0) == 1
-    r.advance(REFRESH_MS + TICK_MS)
+    r.advance(RESOLVE_MS + TICK_MS)
     assert r.asks == 2
     r.answer(0, A)
 

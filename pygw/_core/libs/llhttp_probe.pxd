@@ -3,7 +3,7 @@
 # Never does: serve traffic.
 # Read next: llhttp.pyx, which calls it.
 
-from pygw._core.libs.llhttp cimport llhttp_api
+from pygw._core.libs.llhttp_abi cimport llhttp_api
 
 # Bytes that llhttp_settings_init zeroes at the start of a settings struct; -1 if it leaves a gap or
 # writes beyond PROBE_BYTES.

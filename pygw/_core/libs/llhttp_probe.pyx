@@ -9,7 +9,7 @@ from itertools import zip_longest
 from libc.stddef cimport size_t
 from libc.string cimport memcpy, memset, strlen
 
-from pygw._core.libs.llhttp cimport (
+from pygw._core.libs.llhttp_abi cimport (
     HPE_OK,
     HTTP_REQUEST,
     llhttp_api,

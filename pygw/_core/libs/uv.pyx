@@ -6,7 +6,6 @@
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.errno cimport EBADF
-from libc.stdlib cimport free, malloc
 from libc.string cimport strcmp
 
 from pygw._core.libs.loader cimport Library, library_open
@@ -162,16 +161,14 @@ cdef int read_sizes(Library lib) except -1:
 # uv_fs_get_system_error answers the negated result, on which the access log relies.
 cdef int prove_fs_result(Library lib) except -1:
     cdef uv_buf_t nothing
-    cdef uv_fs_t* req = <uv_fs_t*>malloc(UV_FS_SIZE)
+    cdef bytearray memory = bytearray(UV_FS_SIZE)
+    cdef uv_fs_t* req = <uv_fs_t*><char*>memory
     cdef int status, answer
-    if req == NULL:
-        raise MemoryError()
     nothing.base = b""
     nothing.len = 0
     status = uv.fs_write(NULL, req, -1, &nothing, 1, -1, NULL)
     answer = uv.fs_get_system_error(req)
     uv.fs_req_cleanup(req)
-    free(req)
     if status != UV_EBADF or answer != EBADF:
         refuse(lib, f"a write to no file answers {status} and {answer}")
     return 0

@@ -142,7 +142,7 @@ cdef class Plan:
         for i in range(self.plan.upstream_count):
             u = &self.plan.upstreams[i]
             if text_of(u.name) == name:
-                target = balance_pick(u, NULL if tried is None else &u.targets[<int>tried])
+                target = balance_pick(u, NULL if tried is None else &u.targets[<int>tried], 0)
                 return None if target == NULL else target - u.targets
         raise KeyError(name)
 

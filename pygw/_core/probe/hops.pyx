@@ -6,7 +6,7 @@
 """Doors for tests and benches: one exchange made by hand, its forwarding fields, its log lines."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from pygw._core.access_log cimport (
     LOG_COMBINED, LOG_JSON, LOG_OFF, access_log_close, access_log_flush, access_log_init,
     access_log_line, access_log_reopen, access_log_t,
@@ -58,7 +58,8 @@ cdef class Exchange:
     cdef list kept            # bytes that spans point into
 
     def __init__(self, fields: list[tuple[bytes, bytes]] | None = None, *,
-                 peer: bytes = b"192.0.2.7", trusted: list[bytes] | None = None, via: bytes = b"pygw-1", forwarded: bool = False,
+                 peer: bytes = b"192.0.2.7", trusted: list[bytes] | None = None,
+                 via: bytes = b"pygw-1", forwarded: bool = False,
                  version: int = 11, authority: bytes = b"example.com", arena: int = ARENA_MAX):
         cdef uint32_t i
         trusted = trusted or []
@@ -247,15 +248,15 @@ cdef class Exchange:
         cdef headers_t* hs = &self.x.request.half.headers
         cdef uint32_t fields = hs.count
         cdef uint64_t start, begun = 0, edited = 0
-        cdef uint32_t i, k, n = count // 100
-        for i in range(n):
+        cdef uint32_t _i, _k, n = count // 100
+        for _i in range(n):
             start = uv.hrtime()
-            for k in range(100):
+            for _k in range(100):
                 arena_init(&self.x.arena, self.x.inline_memory, ARENA_INLINE, ARENA_MAX)
                 forwarding_begin(&self.x, &self.ids, 1_700_000_000_000)
             begun += uv.hrtime() - start
             start = uv.hrtime()
-            for k in range(100):
+            for _k in range(100):
                 arena_init(&self.x.arena, self.x.inline_memory + 64, ARENA_INLINE - 64, ARENA_MAX)
                 hs.count = fields
                 forwarding_request(&self.x, &self.ids)

@@ -13,10 +13,8 @@ from pygw._core.buffer cimport (
     buffer_data, buffer_take, buffer_unref, buffers_fini, buffers_init, slices_add, slices_clear,
     slices_init)
 from pygw._core.exchange cimport (
-    exchange_abort, exchange_attempt_failed, exchange_attempt_ready, exchange_begin,
-    exchange_on_down, exchange_refuse)
-from pygw._core.exchange_memory cimport (
-    exchange_fini, exchange_init, exchange_response_reset)
+    exchange_abort, exchange_attempt_ready, exchange_begin, exchange_on_down, exchange_refuse)
+from pygw._core.exchange_memory cimport exchange_fini, exchange_init, exchange_response_reset
 from pygw._core.fault cimport fault_get
 from pygw._core.headers cimport headers_add
 from pygw._core.ids cimport ids_init, ids_t
@@ -28,8 +26,7 @@ from pygw._core.timer cimport (
 from pygw._core.types.address cimport address_t, ADDRESS_UNIX
 from pygw._core.types.exchange cimport *
 from pygw._core.types.header cimport span_t, header_t, headers_t, HF_HOP, HF_REMOVED
-from pygw._core.types.memory cimport (
-    buffer_t, buffers_t, slice_t, slices_t, BUFFER_LARGE)
+from pygw._core.types.memory cimport buffer_t, buffers_t, slice_t, slices_t, BUFFER_LARGE
 from pygw._core.types.message cimport (
     half_t, request_t, FORM_ASTERISK, FORM_ORIGIN, FRAMING_CHUNKED, FRAMING_CLOSE,
     FRAMING_LENGTH, FRAMING_NONE, HALF_BODY, HALF_DONE, MF_BODY_EDITED, MF_KEEP_ALIVE)
@@ -49,7 +46,7 @@ FRAMINGS = {"none": FRAMING_NONE, "length": FRAMING_LENGTH, "chunked": FRAMING_C
 cdef struct link_t:
     stream_t stream           # first, so that a call recovers the link
     core_t* core              # borrow(Loopback, for ever)
-    char* record              # borrow(Loopback's bytearray)
+    char* record              # borrow(Loopback, for ever): its bytearray
     uint64_t head_bytes       # of the record: the last head
     uint64_t used             # of the record: heads and body
     uint32_t heads
@@ -57,7 +54,6 @@ cdef struct link_t:
     uint32_t resets
     uint32_t flushes
     int reset_error
-    bint overflow
     bint edited               # the half it was sent had MF_BODY_EDITED
 
 # What the exchange borrows and what it leaves behind.
@@ -70,12 +66,10 @@ cdef struct core_t:
     link_t down
     link_t up
     address_t peer
-    bint refuse_connect       # attempt_start fails with connect_error
-    int connect_error
-    bint hold_connect         # attempt_start answers nothing: the test does
     uint32_t attempts
     uint32_t attempts_ended
     uint32_t logs
+    uint32_t logged           # the status at that moment
     bint done
     int error                 # of the exchange, when it was logged
     uint32_t flags
@@ -85,12 +79,11 @@ cdef struct core_t:
 
 # --- streams --------------------------------------------------------------------------------------
 
+
 cdef void put(link_t* link, const char* text, size_t size) noexcept nogil:
-    if link.used + size > RECORD_BYTES:
-        link.overflow = True
-        return
-    memcpy(link.record + link.used, text, size)
-    link.used += size
+    if link.used + size <= RECORD_BYTES:
+        memcpy(link.record + link.used, text, size)
+        link.used += size
 
 
 cdef void put_head(link_t* link, span_t first, span_t second, headers_t* hs) noexcept nogil:
@@ -178,10 +171,7 @@ cdef inline core_t* core_of(host_t* h) noexcept nogil:
 cdef void host_attempt_start(exchange_t* x) noexcept nogil:
     cdef core_t* core = core_of(x.host)
     core.attempts += 1
-    if core.refuse_connect:
-        exchange_attempt_failed(x, core.connect_error)
-    elif not core.hold_connect:
-        exchange_attempt_ready(x, &core.up.stream)
+    exchange_attempt_ready(x, &core.up.stream)
 
 
 cdef void host_attempt_end(exchange_t* x, bint reusable) noexcept nogil:
@@ -225,6 +215,7 @@ cdef uint64_t host_unix_ms(host_t* h) noexcept nogil:
 
 cdef void host_log(exchange_t* x) noexcept nogil:
     core_of(x.host).logs += 1
+    core_of(x.host).logged = x.response.status
 
 
 cdef void core_init(core_t* core) noexcept nogil:
@@ -257,6 +248,7 @@ cdef void core_init(core_t* core) noexcept nogil:
 
 # --- doors ----------------------------------------------------------------------------------------
 
+
 cdef class Link:
     """What one side was sent."""
 
@@ -271,7 +263,6 @@ cdef class Link:
     @property
     def body(self) -> bytes:
         """All body after the last head."""
-        assert not self.link.overflow
         return self.link.record[self.link.head_bytes:self.link.used]
 
     def __getattr__(self, str name) -> int:
@@ -349,9 +340,9 @@ cdef class Loopback:
         return self.core.status
 
     @property
-    def logs(self) -> int:
-        """How many access log lines were asked for."""
-        return self.core.logs
+    def logs(self) -> tuple[int, int]:
+        """How many access log lines were asked for, and the status of the last."""
+        return self.core.logs, self.core.logged
 
     @property
     def attempts(self) -> tuple[int, int]:
@@ -364,15 +355,12 @@ cdef class Loopback:
         return {"buffers": self.core.buffers.live, "slices": self.core.buffers.slices.live,
                 "pins": self.plan.plan.refs - 1, "timers": wheel_next_ms(&self.core.wheel) >= 0}
 
-    def connect(self, str how not None, int error=0) -> None:
-        """How attempts go from now on: ``ready`` at once, ``refused`` with an error, ``held``."""
-        self.core.refuse_connect = how == "refused"
-        self.core.hold_connect = how == "held"
-        self.core.connect_error = error
-
-    def connected(self) -> None:
-        """Answers an attempt that was held: its stream is there."""
-        exchange_attempt_ready(&self.core.x, &self.core.up.stream)
+    def congest(self, uint64_t bytes) -> None:
+        """So many bytes of the answer are not yet taken by the client; 0: all are."""
+        cdef stream_t* s = &self.core.down.stream
+        s.queued = bytes
+        if bytes == 0 and not self.core.done:
+            s.on.drain(s)
 
     def begin(self, bytes method=b"GET", bytes target=b"/", headers=(), str framing="none",
               uint64_t length=0, str client="192.0.2.1", int version=11) -> None:
@@ -492,9 +480,8 @@ cdef class Loopback:
             self.core.up.stream.on.fault(&self.core.up.stream, error)
 
     def abort(self, int error) -> None:
-        """The connection must end: the client left, or the worker stops."""
-        if not self.core.done:
-            exchange_abort(&self.core.x, error)
+        """The connection must end, as when the worker stops."""
+        exchange_abort(&self.core.x, error)
 
     def tick(self, uint64_t ms) -> int:
         """Moves the clock; returns how many timers fired."""

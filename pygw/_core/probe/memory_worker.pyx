@@ -24,9 +24,10 @@ from pygw._core.down cimport down_t
 from pygw._core.downstream cimport down_make, down_start, down_transport_on
 from pygw._core.host cimport *
 from pygw._core.libs.sockets cimport (
-    sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, AF_INET, ntohs)
-from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
+    addrinfo, inet_pton, ntohs, sockaddr, sockaddr_in, sockaddr_in6, AF_INET)
+from pygw._core.libs.uv cimport uv_buf_t, UV_EAI_NONAME, UV_EOF
 from pygw._core.limits cimport PLANS_MAX
+from pygw._core.resolver cimport name_t, resolver_answer
 from pygw._core.shortage cimport shortage_count, shortage_set
 from pygw._core.stats cimport ST_CONNECTIONS, ST_COUNT, stat_get
 from pygw._core.stats import stats_names
@@ -41,6 +42,7 @@ from pygw._core.view cimport span
 cdef enum:
     OUTPUT_BYTES = 65536      # what one direction's wire holds
     SPARE_ENDS = 64           # connects that one turn may start
+    LOOKUPS = 16              # names looked up at once
     TURNS_MAX = 100000        # a worker that is not at rest after so many turns spins
     UNIX_MS = 1700000000000   # the wall clock when a worker begins
 
@@ -49,6 +51,8 @@ cdef struct memory_worker_t:
     worker_t worker           # first, so that callbacks recover it
     memory_net_t net
     uint64_t counters[512]    # STATS_BYTES
+    name_t* asked[16]         # borrow(resolver, until answered): LOOKUPS on their way, in order
+    uint32_t asked_count
     uv_buf_t log_piece        # borrow(access log, until access_log_wrote)
 
 
@@ -64,6 +68,20 @@ cdef int log_write(access_log_t* log, const uv_buf_t* piece) noexcept nogil:
     cdef worker_t* w = <worker_t*>(<char*>log - <size_t>&(<worker_t*>NULL).log)
     (<memory_worker_t*>w).log_piece = piece[0]
     return 0
+
+
+cdef int lookup(name_t* name) noexcept nogil:
+    cdef worker_t* w = <worker_t*>(<char*>name.resolver - <size_t>&(<worker_t*>NULL).resolver)
+    cdef memory_worker_t* m = <memory_worker_t*>w
+    if m.asked_count == LOOKUPS:
+        return -1
+    m.asked[m.asked_count] = name
+    m.asked_count += 1
+    return 0
+
+
+cdef void lookup_cancel(name_t* name) noexcept nogil:
+    pass                      # it goes on, and is answered when everything is closed
 
 
 def fail_allocations(int64_t good, uint64_t bad=1) -> None:
@@ -257,6 +275,8 @@ cdef class MemoryWorker:
         self.w.host.now_ns = now_ns
         self.w.host.unix_ms = unix_ms
         self.w.log.write = log_write
+        self.w.resolver.lookup = lookup
+        self.w.resolver.lookup_cancel = lookup_cancel
         self.fill()
 
     def __dealloc__(self) -> None:
@@ -397,6 +417,32 @@ cdef class MemoryWorker:
         """Connects fail at once with that errno from now on; None: no more."""
         self.m.net.connect_error = 0 if reason is None else -<int>getattr(errno, reason)
 
+    @property
+    def names(self) -> list[str]:
+        """The names that are being looked up."""
+        return [self.m.asked[i].host.decode() for i in range(self.m.asked_count)]
+
+    def answer(self, *texts: str) -> None:
+        """Ends the oldest look-up with these IPv4 addresses, or, without one, with a failure."""
+        cdef name_t* name = self.m.asked[0]
+        cdef addrinfo[16] infos
+        cdef sockaddr_in[16] found
+        cdef int i
+        assert self.m.asked_count and len(texts) <= LOOKUPS
+        memset(infos, 0, sizeof(infos))
+        memset(found, 0, sizeof(found))
+        for i, text in enumerate(texts):
+            found[i].sin_family = infos[i].ai_family = AF_INET
+            assert inet_pton(AF_INET, text.encode(), &found[i].sin_addr) == 1
+            infos[i].ai_addr = <sockaddr*>&found[i]
+            infos[i].ai_addrlen = sizeof(sockaddr_in)
+            infos[i].ai_next = &infos[i + 1] if i + 1 < len(texts) else NULL
+        self.m.asked_count -= 1
+        for i in range(<int>self.m.asked_count):
+            self.m.asked[i] = self.m.asked[i + 1]
+        resolver_answer(name, 0 if texts else <int>UV_EAI_NONAME, infos if texts else NULL)
+        transports_flush(&self.w.transports)
+
     def live(self) -> dict[str, int]:
         """What is not given back, by kind; all 0 when nothing runs and nothing is connected."""
         cdef worker_t* w = self.w
@@ -434,10 +480,12 @@ cdef class MemoryWorker:
         self.settle()
         assert host_open(self.w) == 0, self.stats()
         host_close(self.w)
+        while self.m.asked_count:
+            self.answer()
         self.settle()
         left = {name: count for name, count in self.live().items() if count}
         assert not left, f"not given back: {left}"
         assert host_closed(self.w), "log or names are still open"
         assert self.w.plans == 0 and self.w.pools.blocks.live == 0, self.stats()
         assert wheel_next_ms(&self.w.wheel) < 0, "a timer still hangs"
-        assert stat_get(self.m.counters, ST_CONNECTIONS) == 0, "the gauge of connections is not at 0"
+        assert stat_get(self.m.counters, ST_CONNECTIONS) == 0, "the gauge is not at 0"

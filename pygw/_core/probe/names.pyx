@@ -28,8 +28,8 @@ cdef enum:
 WATCH_DEEDS = {"nothing": 0, "unwatch": 1, "rewatch": 2}
 
 cdef struct probed_watch_t:
-    probed_resolver_t* home   # borrow(Resolver)
-    watch_t* watch            # borrow(resolver); NULL: not watching
+    probed_resolver_t* home   # borrow(Resolver, for ever)
+    watch_t* watch            # borrow(resolver, until unwatch); NULL: not watching
     uint32_t changes
     uint32_t deed
     uint32_t target
@@ -44,7 +44,7 @@ cdef struct probed_resolver_t:
     bint refuses              # the fake look-up can not start
     uint32_t asks             # fake look-ups started
     uint32_t cancels
-    name_t* asked[64]         # WATCHES: fake look-ups on their way, in order
+    name_t* asked[64]         # borrow(resolver, until answered): WATCHES, in order
     uint32_t asked_count
     probed_watch_t watches[64]        # WATCHES
 

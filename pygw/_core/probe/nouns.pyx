@@ -13,7 +13,8 @@ from pygw._core.address cimport (
 )
 from pygw._core.clock cimport clock_close, clock_init, loop_clock_t
 from pygw._core.ids cimport (
-    IDS_POOL, TRACEPARENT_LENGTH, UUID_LENGTH, ids_expand, ids_init, ids_random, ids_t, ids_traceparent,
+    IDS_POOL, TRACEPARENT_LENGTH, UUID_LENGTH, ids_init, ids_random, ids_t,
+    ids_traceparent,
     ids_uuid7,
 )
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage
@@ -46,7 +47,7 @@ DEEDS = {"nothing": DO_NOTHING, "arm": DO_ARM, "disarm": DO_DISARM, "detach": DO
 
 cdef struct probed_timer_t:
     timer_t timer
-    probed_wheel_t* home      # borrow(Wheel)
+    probed_wheel_t* home      # borrow(Wheel, for ever)
     uint32_t number
     uint32_t deed
     uint32_t target           # the timer it is done to
@@ -220,24 +221,15 @@ cdef class Ids:
         ids_uuid7(&self.ids, unix_ms, out)
         return out[:UUID_LENGTH].decode("ascii")
 
-    def traceparent(self, inbound: bytes) -> tuple[bool, str]:
+    def traceparent(self, inbound: bytes, uuid: bytes | None = None) -> tuple[bool, str]:
         """ids_traceparent: whether it was continued, and what leaves."""
         cdef char out[TRACEPARENT_LENGTH]
         cdef const char* ptr = inbound
-        continued = ids_traceparent(&self.ids, span(ptr, len(inbound)), out)
+        cdef const char* known = NULL
+        if uuid is not None:
+            known = uuid
+        continued = ids_traceparent(&self.ids, span(ptr, len(inbound)), known, out)
         return bool(continued), out[:TRACEPARENT_LENGTH].decode("ascii")
-
-
-def expand(key: bytes) -> bytes:
-    """ids_expand under a key of 32 bytes, the blocks put in order."""
-    cdef uint32_t words[1024]
-    cdef uint32_t key_words[8]
-    cdef const char* ptr = key
-    memcpy(key_words, ptr, min(len(key), 32))
-    ids_expand(key_words, words)
-    return b"".join(
-        words[64 * (block // 4) + 4 * word + block % 4].to_bytes(4, "little")
-        for block in range(64) for word in range(16))
 
 
 # --- address --------------------------------------------------------------------------------------

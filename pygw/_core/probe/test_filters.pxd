@@ -11,4 +11,4 @@
 #   test_upper  (body phases) replaces every piece by an upper-case copy.
 #   test_emit   (body phases) "prefix" before the first piece, "suffix" behind the last.
 #   test_abort  answers ABORT.
-#   test_reply  answers REPLY: 299, the body "replied\n".
+#   test_reply  answers REPLY: "status" (default 299), the body "replied\n". So does "reply" above.

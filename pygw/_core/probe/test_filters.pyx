@@ -56,6 +56,7 @@ cdef struct conf_t:
     int when
     verdict_t verdict
     uint32_t ms
+    uint32_t status           # of a REPLY
     bint take
     span_t prefix             # plan
     span_t suffix             # plan
@@ -103,6 +104,7 @@ cdef int test_build(Part part, arena_t* arena, filter_t* out, int kind) except -
         conf.verdict = (VERDICT_NEXT, VERDICT_REPLY, VERDICT_ABORT)[
             choice(part, "verdict", ("next", "reply", "abort"), "next")]
         conf.take = part.has("take") and part.flag("take")
+    conf.status = part.number("status", 200, 599) if part.has("status") else 299
     if kind == KIND_EMIT:
         plan_keep(arena, part.text("prefix", 65536), &conf.prefix)
         plan_keep(arena, part.text("suffix", 65536), &conf.suffix)
@@ -172,10 +174,11 @@ cdef bint due(const state_t* s, bint last) noexcept nogil:
 
 
 # Sets what the verdict needs to be a legal one.
-cdef verdict_t verdict_make(exchange_t* x, verdict_t verdict) noexcept nogil:
+cdef verdict_t verdict_make(state_t* s, verdict_t verdict) noexcept nogil:
+    cdef exchange_t* x = s.x
     cdef int error = 0
     if verdict == VERDICT_REPLY:
-        error = reply_set(x, 299, span(b"text/plain", 10), span(b"replied\n", 8))
+        error = reply_set(x, s.conf.status, span(b"text/plain", 10), span(b"replied\n", 8))
     if error:
         x.error = error
         return VERDICT_ABORT
@@ -197,7 +200,7 @@ cdef void wait_over(timer_t* t) noexcept nogil:
     count_add(s.conf, COUNT_RESUMES, 1)
     if is_body(phase):
         slices_move(exchange_hand(s.x, phase), &s.held)
-    exchange_resume(s.x, phase, verdict_make(s.x, s.conf.verdict))
+    exchange_resume(s.x, phase, verdict_make(s, s.conf.verdict))
 
 
 cdef verdict_t head_call(exchange_t* x, const filter_t* f) noexcept nogil:
@@ -206,7 +209,7 @@ cdef verdict_t head_call(exchange_t* x, const filter_t* f) noexcept nogil:
         return VERDICT_ABORT
     if s.conf.kind == KIND_WAIT:
         return wait_begin(s)
-    return verdict_make(x, VERDICT_ABORT if s.conf.kind == KIND_ABORT else VERDICT_REPLY)
+    return verdict_make(s, VERDICT_ABORT if s.conf.kind == KIND_ABORT else VERDICT_REPLY)
 
 
 cdef verdict_t wait_body(exchange_t* x, const filter_t* f, slices_t* body,
@@ -301,7 +304,7 @@ cdef verdict_t end_body(exchange_t* x, const filter_t* f, slices_t* body,
         return VERDICT_ABORT
     if not due(s, last):
         return VERDICT_NEXT
-    return verdict_make(x, VERDICT_ABORT if s.conf.kind == KIND_ABORT else VERDICT_REPLY)
+    return verdict_make(s, VERDICT_ABORT if s.conf.kind == KIND_ABORT else VERDICT_REPLY)
 
 
 cdef void test_cancel(exchange_t* x, const filter_t* f, int phase) noexcept nogil:
@@ -379,6 +382,11 @@ def counts() -> dict[str, dict[str, int]]:
     ``wrong_cancels``, which must both stay 0."""
     return {name: {count: counters[i][j] for j, count in enumerate(COUNT_NAMES)}
             for i, name in enumerate(NAMES)}
+
+
+def register_again() -> None:
+    """Registers a name that is taken, which ``filter_register`` must refuse."""
+    filter_register("test_hold", hold_build)
 
 
 def reset() -> None:

@@ -141,8 +141,8 @@ cdef struct attempt_t:
     uint64_t started_ns               # monotonic
     uint64_t ready_ns
     uint64_t head_ns                  # first byte of the final answer's head
-    attempt_t* next                   # borrow(pool): its queue while AF_QUEUED
-    attempt_t** link                  # borrow(pool)
+    attempt_t* next                   # borrow(pool, while AF_QUEUED): its queue
+    attempt_t** link                  # borrow(pool, while AF_QUEUED): what points here
     timer_t timer                     # the wait in the queue
     exchange_t* exchange              # borrow(exchange, for ever: it is embedded there)
 
@@ -171,6 +171,7 @@ cdef enum exchange_flag:
     XF_CUT = 512                      # the response was cut after its head
     XF_FORWARDED = 1024               # the request's own forwarding fields are in place
     XF_REFUSED = 2048                 # the head could not be read: its spans mean nothing
+    XF_ID_MADE = 8192                 # request_id is a UUID of ours
     XF_BYPASS = 4096                  # the response goes past its chain (a fault's answer)
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
@@ -185,7 +186,7 @@ cdef struct exchange_t:
     route_t* route                    # plan; NULL before routing
     const listener_conf_t* listener   # plan
     stream_t* down                    # borrow(downstream, until host.exchange_done)
-    const address_t* peer             # borrow(downstream): who is at the other end of the bytes
+    const address_t* peer             # borrow(downstream, until host.exchange_done): the other end
     address_t client                  # who sent it, as far as trusted proxies tell
     request_t request
     response_t response
@@ -203,9 +204,9 @@ cdef struct exchange_t:
     uint64_t started_ns               # monotonic: the head was complete
     uint64_t body_bytes               # response body bytes given to the client's stream
     arena_t arena
-    header_t request_headers[32]      # HEADERS_INLINE
-    header_t response_headers[32]
-    char inline_memory[2048]          # ARENA_INLINE
+    header_t request_headers[16]      # HEADERS_INLINE
+    header_t response_headers[16]
+    char inline_memory[768]          # ARENA_INLINE
 
 # What an exchange may ask of the world. Filled by `worker`; filters and hooks that wait use it and
 # know no socket. Calls may answer before they return; none blocks.

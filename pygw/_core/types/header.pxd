@@ -51,12 +51,12 @@ cdef enum header_id:
 
 cdef enum header_flag:
     HF_HOP = 1            # hop-by-hop (RFC 9110 7.6.1): never leaves
-    HF_EDITED = 2         # set by us or by a filter: its bytes are not the raw line
+    HF_EDITED = 2         # set by us or by a filter: its bytes are not the peer's
     HF_REMOVED = 4        # taken out by us or by a filter: never leaves
     HF_SENSITIVE = 8      # never logged
 
-# One field. `raw_len` is the length of the whole line as it came, CRLF included, which begins at
-# name.ptr; 0 when edited. Untouched neighbours are contiguous and leave as one run.
+# One field. `raw_len` is the length of its whole line, CRLF included, which begins at name.ptr, as
+# it came or as we wrote it; 0: it has none yet. Lines that lie side by side leave as one run.
 cdef struct header_t:
     span_t name
     span_t value          # outer white space trimmed

@@ -12,15 +12,15 @@ cdef struct arena_chunk_t:
     size_t size           # payload bytes behind this struct
 
 cdef struct arena_t:
-    char* at              # borrow(chunk or inline memory): next free byte
-    char* end             # one past the last byte of the current chunk
+    char* at              # borrow(chunk or inline memory, until arena_fini): next free byte
+    char* end             # borrow(as `at`, until arena_fini): one past the current chunk
     arena_chunk_t* chunks # own: chunks besides the inline one, newest first
     size_t bytes          # asked for so far
     size_t max_bytes      # refused beyond: allocation returns NULL
 
 # Freelist of equal structs.
 cdef struct block_t:
-    block_t* next
+    block_t* next         # own: the freelist's next
 
 cdef struct blocks_t:
     block_t* free         # own
@@ -39,8 +39,8 @@ cdef enum buffer_class:
 # into it holds one, each slice and each head that points into it holds one.
 # Invariant: bytes below `used` never change while refs > 1.
 cdef struct buffer_t:
-    buffer_t* next        # freelist link while free
-    buffers_t* home       # borrow(worker): where it goes back to
+    buffer_t* next        # own: the freelist's next while it is free
+    buffers_t* home       # borrow(worker, for ever): where it goes back to
     uint32_t refs
     uint32_t cap          # payload bytes; the payload starts right behind this struct
     uint32_t used
@@ -57,14 +57,14 @@ cdef struct buffers_t:
 
 # A piece of body. `buffer` NULL: the bytes are static or belong to the plan the exchange pins.
 cdef struct slice_t:
-    slice_t* next
+    slice_t* next         # own: the queue's next
     buffer_t* buffer      # own (one counted reference)
-    const char* ptr       # borrow(buffer)
+    const char* ptr       # borrow(buffer, until the slice goes)
     uint32_t len
 
 # A queue of slices: how body travels between stream, filters and transport. A function that takes
 # a `slices_t*` takes the slices: it leaves the queue empty or holding what it did not take.
 cdef struct slices_t:
     slice_t* first        # own
-    slice_t* last         # borrow(first..): the tail, NULL when empty
+    slice_t* last         # borrow(first, until it changes): the tail, NULL when empty
     uint64_t bytes

@@ -45,7 +45,7 @@ cdef struct half_t:
     uint64_t sent         # body bytes passed on
     headers_t headers
     headers_t trailers    # framing and routing fields in them are refused
-    arena_t* arena        # borrow(exchange): where further headers are kept
+    arena_t* arena        # borrow(exchange, until host.exchange_done): further headers
     buffer_t* head        # own (one counted reference): holds the raw head, NULL when self-made
     span_t line           # raw start line, CRLF included; empty when self-made or edited
 

@@ -11,8 +11,8 @@ ctypedef void (*timer_fn)(timer_t* t) noexcept nogil
 # write `deadline_ms`: the wheel meets the timer at the old slot and hangs it on again or lets go.
 # Embedded in its owner; `fire` recovers the owner from the address. Zeroed memory plus timer_init.
 cdef struct timer_t:
-    timer_t* next         # borrow(wheel): NULL while not hanging in a slot
-    timer_t** link        # borrow(wheel): what points at this timer
+    timer_t* next         # borrow(wheel, while it hangs in a slot): else NULL
+    timer_t** link        # borrow(wheel, while it hangs in a slot): what points here
     uint64_t deadline_ms  # on the loop's clock; 0 = disarmed
     uint64_t slot_ms      # when the wheel will look at it
     timer_fn fire         # static

@@ -25,9 +25,11 @@ cdef struct transport_ops_t:
 # What its owner wants to hear. Every call is the last thing its caller does with the transport, so
 # the owner may close it in any of them.
 cdef struct transport_on_t:
-    # Where the next bytes go; len 0: nowhere now.
+    # Where the next bytes go; len 0: nowhere now, `read` hears UV_ENOBUFS. It may not stop or
+    # close: libuv is in the middle of a read.
     void (*space)(transport_t* t, uv_buf_t* buf) noexcept nogil
-    # size > 0 bytes lie where `space` said; UV_EOF; or a negative errno: it is broken.
+    # size > 0 bytes lie where `space` said; UV_EOF; UV_ENOBUFS: stop the reading, or it comes
+    # again; or another negative errno: it is broken.
     void (*read)(transport_t* t, ssize_t size) noexcept nogil
     # Queued bytes became fewer.
     void (*drain)(transport_t* t) noexcept nogil
@@ -51,7 +53,7 @@ cdef struct transport_t:
     transports_t* home            # borrow(worker, for ever)
     uv_handle_t* handle           # own: lies behind the owner's struct; NULL for memory
     void* request                 # own: the write in flight
-    void* peer                    # borrow(memory transports only): the test's end
+    void* peer                    # borrow(transport_memory, until closed): its end; else NULL
     slices_t pending              # own: bytes not yet taken, those in flight first
     uint64_t inflight             # bytes at the front of `pending` that a write is busy with
     void* tunnel                  # borrow(relay, while it has the transport)
@@ -59,7 +61,7 @@ cdef struct transport_t:
     uint64_t bytes_out
     uint32_t flags                # TF_* mask
 
-# Opens t towards `address`, or, when that is NULL, a unix socket's `path`; `memory` is the space for
+# Opens t towards `address`, or, when it is NULL, a unix socket's `path`; `memory` is the space for
 # a handle behind the owner's struct, 16-byte aligned. 0: on.connect follows, later. A negative
 # errno: it is closing already, on.closed follows.
 ctypedef int (*transport_connect_fn)(transport_t* t, transports_t* home, const transport_on_t* on,
@@ -68,7 +70,7 @@ ctypedef int (*transport_connect_fn)(transport_t* t, transports_t* home, const t
 
 # Output of one transport collected during one callback: it leaves in one write.
 cdef struct gather_t:
-    transport_t* to               # borrow: NULL when empty
+    transport_t* to               # borrow(connection, until flushed or closed): NULL when empty
     uint32_t count
     uint32_t scratch_used
     uint64_t bytes
@@ -79,9 +81,9 @@ cdef struct gather_t:
 # What all transports of a worker share.
 cdef struct transports_t:
     uv_loop_t* loop               # borrow(loop, until the worker ends); NULL for memory
-    buffers_t* buffers            # borrow(worker)
+    buffers_t* buffers            # borrow(worker, for ever)
     blocks_t requests             # uv requests of every kind
     gather_t gather
     uint64_t live                 # open or closing
     transport_connect_fn connect  # static: how connections to targets are opened
-    void* net                     # borrow(memory transports only): what lies between the ends
+    void* net                     # borrow(transport_memory, for ever): the net; else NULL

@@ -25,11 +25,18 @@ cdef enum target_family:
     TARGET_TCP = 0
     TARGET_UNIX = 1
 
+# How a target has done lately; lives in its pool and survives plans.
+cdef struct health_t:
+    uint64_t ejected_until_ns   # monotonic; 0: in rotation
+    uint32_t faults             # attempts that failed in a row
+    uint32_t back_off_ms        # of the last ejection; 0 after a success
+
 cdef struct target_t:
-    span_t url                  # plan: as configured, the key of its pool
+    span_t url                  # plan: as configured; its pool goes by family, host and port
     span_t host                 # plan: name or address; socket path for TARGET_UNIX; terminated
     uint16_t port
     uint8_t family              # target_family
+    health_t* health            # borrow(pool, until the plan is freed); NULL: never judged
     void* pool                  # borrow(worker, until the plan is freed): pool_t of pool.pxd
 
 cdef struct upstream_t:
