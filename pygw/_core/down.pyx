@@ -11,7 +11,7 @@ from pygw._core.types.exchange cimport exchange_t, limits_t, plan_t, XF_CONTINUE
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.exchange_memory cimport exchange_fini
 from pygw._core.inlet cimport inlet_fini, inlet_init
-from pygw._core.stats cimport stat_add, stat_set, ST_ACCEPTED, ST_CONNECTIONS
+from pygw._core.stats cimport stat_add, stat_set, ST_ACCEPTED, ST_BYTES_IN, ST_BYTES_OUT, ST_CONNECTIONS
 from pygw._core.timer cimport timer_arm, timer_disarm, timer_detach
 from pygw._core.transport cimport transport_close, transport_queued
 from pygw._core.transport_uv cimport transport_handle_bytes
@@ -67,6 +67,8 @@ cdef void down_close(down_t* d, bint reset) noexcept nogil:
 cdef void down_closed(down_t* d) noexcept nogil:
     cdef downs_t* home = d.home
     BUG_ON(d.exchange != NULL)
+    stat_add(home.host.counters, ST_BYTES_IN, d.transport.bytes_in)
+    stat_add(home.host.counters, ST_BYTES_OUT, d.transport.bytes_out)
     inlet_fini(&d.inlet)
     timer_detach(home.wheel, &d.timer)
     d.link[0] = d.next

@@ -139,10 +139,10 @@ cdef void down_exchange_done(exchange_t* x) noexcept nogil:
     d.stream.sink = NULL
     if d.state == DOWN_CLOSING:
         down_exchange_free(d)
-    elif d.state == DOWN_TUNNEL:
+    elif d.state == DOWN_TUNNEL or d.transport.flags & TF_BROKEN:
         down_exchange_free(d)
         down_close(d, False)
-    elif d.close_after:
+    elif d.close_after or d.input_dead:
         down_exchange_free(d)
         down_linger(d)
     elif d.request_done:
@@ -235,7 +235,9 @@ cdef void on_read(transport_t* t, ssize_t size) noexcept nogil:
         down_ended(d, <int>size)
         return
     inlet_filled(&d.inlet, <uint32_t>size)
-    if likely(d.state <= DOWN_DRAIN):
+    if unlikely(d.state == DOWN_BUSY and d.input_dead):
+        inlet_fini(&d.inlet)                         # its answer is on its way, nothing else counts
+    elif likely(d.state <= DOWN_DRAIN):
         down_parse(d)
     elif d.state == DOWN_LINGER:
         down_discard(d, <uint32_t>size)
@@ -299,7 +301,7 @@ cdef bint down_step(down_t* d) noexcept nogil:
         if unlikely(not head_begin(d)):
             down_close(d, False)
             return False
-    elif d.state > DOWN_DRAIN or d.request_done:
+    elif d.state > DOWN_DRAIN or d.request_done or d.input_dead:
         return False
     found.events = 0
     found.consumed = 0

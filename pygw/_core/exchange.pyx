@@ -6,7 +6,7 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 from pygw._core.check cimport BUG_ON, PYGW_DEBUG, unlikely
-from pygw._core.types.message cimport HALF_DONE, HALF_CUT, MF_SELF_MADE
+from pygw._core.types.message cimport MF_SELF_MADE
 from pygw._core.types.stream cimport stream_t, stream_on_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport *
@@ -22,6 +22,7 @@ from pygw._core.fault cimport (
     E_DOWN_CLOSED, E_DOWN_RESET, E_DOWN_SLOW_READER, E_HOOK_ABORTED)
 from pygw._core.exchange_memory cimport EXCHANGE_MAGIC, exchange_body_drop, exchange_count
 from pygw._core.forwarding cimport forwarding_begin
+from pygw._core.half cimport half_cut
 from pygw._core.ids cimport ids_t
 from pygw._core.reply cimport reply_fault
 from pygw._core.router cimport router_match
@@ -42,7 +43,6 @@ cdef void exchange_end(exchange_t* x) noexcept nogil:
     exchange_count(x)
     chain_log(x)
     host.log(x)
-    x.flags |= XF_LOGGED
     exchange_body_drop(x)
     slices_clear(host.buffers, &x.replay)
     host.exchange_done(x)
@@ -65,7 +65,6 @@ cdef void exchange_begin(exchange_t* x) noexcept nogil:
     if unlikely(x.route == NULL):
         exchange_fail(x, E_CORE_NO_ROUTE)
         return
-    x.flags |= XF_ROUTED
     if x.route.chain.filter_count:
         x.slots = <void**>arena_zalloc(&x.arena, x.route.chain.filter_count * sizeof(void*))
         if unlikely(x.slots == NULL):
@@ -83,7 +82,7 @@ cdef void exchange_refuse(exchange_t* x, int error) noexcept nogil:
     x.client = x.peer[0]
     x.flags |= XF_REFUSED
     x.request.half.headers.count = 0
-    x.request.half.state = HALF_CUT
+    half_cut(&x.request.half)
     stat_add(x.host.counters, ST_REQUESTS, 1)
     stat_add(x.host.counters, ST_REFUSED_HEADS, 1)
     exchange_fail(x, error)
@@ -115,7 +114,7 @@ cdef void request_on_end(stream_t* s) noexcept nogil:
 
 cdef void request_on_fault(stream_t* s, int error) noexcept nogil:
     cdef exchange_t* x = <exchange_t*>s.sink
-    x.request.half.state = HALF_CUT
+    half_cut(&x.request.half)
     if error == E_DOWN_CLOSED or error == E_DOWN_RESET or error == E_DOWN_SLOW_READER:
         exchange_abort(x, error)
     elif not x.flags & XF_REPLIED:                   # else an answer is on its way already
@@ -263,7 +262,6 @@ cdef void response_verdict(exchange_t* x, verdict_t verdict) noexcept nogil:
     if unlikely(error != 0):
         exchange_abort(x, error)
     elif x.response.status == 101 and not x.flags & XF_REPLIED:
-        x.flags |= XF_TUNNEL
         x.host.timer_disarm(x.host, &x.total)
         x.host.tunnel_start(x)
     else:
@@ -362,7 +360,6 @@ cdef void exchange_tunnel_ended(exchange_t* x, uint64_t bytes_up, uint64_t bytes
     x.body_bytes = bytes_down
     if x.error == 0:
         x.error = error
-    x.response.half.state = HALF_DONE
     exchange_end(x)
 
 
@@ -397,7 +394,7 @@ cdef void exchange_fail(exchange_t* x, int error) noexcept nogil:
         x.error = error
     if x.flags & XF_RESPONSE_STARTED:
         x.flags |= XF_CUT
-        x.response.half.state = HALF_CUT
+        half_cut(&x.response.half)
         x.down.ops.reset(x.down, error)
         exchange_end(x)
         return
@@ -416,7 +413,7 @@ cdef void exchange_abort(exchange_t* x, int error) noexcept nogil:
         x.flags |= XF_CUT
     if fault_get(x.error).status == 499:
         x.flags |= XF_CLIENT_GONE
-    x.response.half.state = HALF_CUT
+    half_cut(&x.response.half)
     x.down.ops.reset(x.down, error)
     exchange_end(x)
 

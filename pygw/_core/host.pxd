@@ -3,6 +3,7 @@
 # Never does: talk to Python (worker.pyx does).
 # Read next: worker.pyx.
 
+from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from pygw._core.libs.uv cimport uv_loop_t
 from pygw._core.types.memory cimport buffers_t
@@ -23,6 +24,7 @@ cdef struct worker_t:
     host_t host               # first: what exchanges see
     plan_t* plan              # own: the current one (one reference)
     uint32_t plans            # alive: current and pinned
+    size_t plans_bytes        # of all of them
     uint64_t* counters        # borrow(Worker, for ever): shared memory or a page of its own
     uv_loop_t* loop           # borrow(loop, until host_closed); NULL: in memory, time by hand
     uint8_t log_open

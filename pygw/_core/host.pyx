@@ -11,7 +11,7 @@ from pygw._core.types.upstream cimport target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
 from pygw._core.access_log cimport access_log_close, access_log_init, access_log_line
 from pygw._core.buffer cimport buffers_init, buffers_fini
-from pygw._core.build cimport plan_free
+from pygw._core.build cimport plan_bytes, plan_free
 from pygw._core.clock cimport clock_close, clock_init
 from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOWN_TUNNEL
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
@@ -108,13 +108,15 @@ cdef void on_down_closed(downs_t* home) noexcept nogil:
 cdef void on_plan_unpin(downs_t* home, plan_t* plan) noexcept nogil:
     cdef worker_t* w = <worker_t*>home.host.worker
     plan_untie(plan)
-    plan_free(plan)
     w.plans -= 1
+    w.plans_bytes -= plan_bytes(plan)
+    plan_free(plan)
 
 
 cdef void on_heartbeat(timer_t* t) noexcept nogil:
     cdef worker_t* w = <worker_t*>(<char*>t - <size_t>&(<worker_t*>NULL).heartbeat)
     stat_set(w.counters, ST_HEARTBEAT_MS, wheel_now(&w.wheel))
+    listeners_resume(&w.listeners)          # memory may be back
     timer_arm(&w.wheel, t, HEARTBEAT_MS)
 
 
@@ -230,6 +232,7 @@ cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil:
             u.targets[k].health = &(<pool_t*>u.targets[k].pool).health
     w.plan = plan
     w.plans += 1
+    w.plans_bytes += plan_bytes(plan)
     if old != NULL:
         old.refs -= 1
         if old.refs == 0:

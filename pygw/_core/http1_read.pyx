@@ -10,6 +10,7 @@ from libc.string cimport memcmp
 from libc.stdint cimport uintptr_t
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.limits cimport EMPTY_LINES_MAX
+from pygw._core.half cimport half_move
 from pygw._core.headers cimport headers_append
 from pygw._core.http1_check cimport (
     http1_check_lines, http1_check_request, http1_check_response)
@@ -201,7 +202,7 @@ cdef void head_settle(http1_reader_t* r, const char* data, const char* end,
     found.events = READ_HEAD
     found.consumed = <uint32_t>(end - data)
     r.head_bytes = <uint32_t>(end - r.base)
-    half.state = HALF_BODY
+    half_move(half, HALF_BODY)
     if half.framing == FRAMING_CHUNKED:
         r.place = PLACE_CHUNKS
         http1_chunks_init(&r.chunks, r.is_response, <uint16_t>r.limits.headers)
@@ -221,7 +222,7 @@ cdef int start_read(http1_reader_t* r, const char* data, uint32_t size,
         error = line_find(r, r.head_bytes + size, &length)
     if unlikely(error != 0 or length == 0):
         return line_pause(r, size, error, found)
-    r.half.state = HALF_HEAD
+    half_move(r.half, HALF_HEAD)
     r.place = PLACE_FIELDS
     error = line_read(r, length)
     if unlikely(error):
@@ -284,7 +285,7 @@ cdef int line_pause(http1_reader_t* r, uint32_t size, int code,
         if left == 0:
             r.head_bytes = 0
             return 0
-    r.half.state = HALF_HEAD
+    half_move(r.half, HALF_HEAD)
     return code
 
 
@@ -324,7 +325,7 @@ cdef int http1_read(http1_reader_t* r, const char* data, uint32_t size,
         plain_read(r, data, size, found)
     if r.place == PLACE_DONE:
         found.events |= READ_END
-        r.half.state = HALF_DONE
+        half_move(r.half, HALF_DONE)
     return r.error
 
 
@@ -333,7 +334,7 @@ cdef int http1_read_finish(http1_reader_t* r) noexcept nogil:
         return 0
     if r.place == PLACE_CLOSE:
         r.place = PLACE_DONE
-        r.half.state = HALF_DONE
+        half_move(r.half, HALF_DONE)
         return 0
     if r.is_response:
         return E_UP_CLOSED if r.place <= PLACE_FIELDS else E_UP_INCOMPLETE

@@ -31,6 +31,7 @@ cdef enum:
     WRITE_HIGH = 131072            # queued bytes at which the source stops being read
     WRITE_LOW = 32768              # queued bytes at which it is read again
     GATHER_MAX = 64                # pieces of one write
+    SEND_COPY_MAX = 2048           # bytes of a write that leave as one copy instead of in pieces
     WRITE_STEP = 32768             # bytes of a write in flight: what a slow reader takes in time
     DRAIN_BODY_MAX = 65536         # unread request bytes discarded to keep a connection
     LINGER_MS = 2000               # after our FIN: how long unread bytes are discarded

@@ -17,14 +17,11 @@ cdef struct listener_t:
     uint8_t closing
     void* handle              # own: lies behind this struct
 
-ctypedef void (*listeners_closed_fn)(listeners_t* home) noexcept nogil
-
 cdef struct listeners_t:
     uv_loop_t* loop           # borrow(loop, until it is closed)
     downs_t* downs            # borrow(worker, for ever)
     listener_t* first         # own
     blocks_t blocks
-    listeners_closed_fn closed    # static: after each that is gone
 
 cdef void listeners_init(listeners_t* home, uv_loop_t* loop, downs_t* downs) noexcept nogil
 cdef void listeners_fini(listeners_t* home) noexcept nogil

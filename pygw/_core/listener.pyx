@@ -48,8 +48,6 @@ cdef void on_closed(uv_handle_t* handle) noexcept nogil:
         link = &link[0].next
     link[0] = listener.next
     block_give(&home.blocks, listener)
-    if home.closed != NULL:
-        home.closed(home)
 
 
 cdef void on_connection(uv_stream_t* server, int status) noexcept nogil:

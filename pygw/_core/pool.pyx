@@ -5,6 +5,7 @@
 # Read next: pool.pxd for the contract, upstream.pyx.
 
 from libc.string cimport memcpy, memset, memcmp, strlen
+from libc.stdint cimport UINT32_MAX
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport *
@@ -204,6 +205,13 @@ cdef void opening_remove(pool_t* pool, up_t* up) noexcept nogil:
     pool.connecting -= 1
 
 
+# A connection is opened for whoever stands first: its route says how long that may take.
+cdef uint32_t pool_connect_ms(pool_t* pool) noexcept nogil:
+    if pool.queue == NULL:
+        return pool.connect_ms
+    return pool.queue.exchange.route.timeouts.connect_ms
+
+
 # Starts one more connection. False: none was started; *error 0 means the name is still looked up.
 cdef bint pool_connect(pool_t* pool, int* error) noexcept nogil:
     cdef const sockaddr* address = NULL
@@ -221,7 +229,7 @@ cdef bint pool_connect(pool_t* pool, int* error) noexcept nogil:
         pool.next_address += 1
     pool.open += 1
     pool.home.open += 1
-    up = up_connect(&pool.home.ups, pool, address, pool.host, pool.connect_ms, error)
+    up = up_connect(&pool.home.ups, pool, address, pool.host, pool_connect_ms(pool), error)
     if unlikely(up == NULL):
         if error[0] == E_CORE_MEMORY:         # else on_closed takes it off `open`
             pool.open -= 1
@@ -344,16 +352,17 @@ cdef void pool_attempt_start(pools_t* home, exchange_t* x) noexcept nogil:
                 and pool.queued >= pool.limits.queue + pool.connecting):
         exchange_attempt_failed(x, E_CORE_QUEUE_FULL)
         return
-    queue_push(pool, a, pool_patience_ms(pool))
+    queue_push(pool, a, pool_patience_ms(pool, x))
     queue_serve(pool)
 
 
 # How long an attempt may stand in the queue: a connect on its way has a timeout of its own, which
 # must end first.
-cdef uint32_t pool_patience_ms(pool_t* pool) noexcept nogil:
-    if pool.open >= pool.limits.connections:
-        return pool.limits.queue_timeout_ms
-    return pool.limits.queue_timeout_ms + pool.connect_ms * pool_addresses(pool)
+cdef uint32_t pool_patience_ms(pool_t* pool, exchange_t* x) noexcept nogil:
+    cdef uint64_t ms = pool.limits.queue_timeout_ms
+    if pool.open < pool.limits.connections:
+        ms += <uint64_t>x.route.timeouts.connect_ms * pool_addresses(pool)
+    return <uint32_t>ms if ms < UINT32_MAX else UINT32_MAX
 
 
 cdef void pool_attempt_end(pools_t* home, exchange_t* x, bint reusable) noexcept nogil:

@@ -6,7 +6,7 @@
 
 from libc.string cimport memset
 from pygw._core.check cimport unlikely
-from pygw._core.limits cimport TUNNEL_IDLE_MS, WRITE_HIGH
+from pygw._core.limits cimport TUNNEL_IDLE_MS, WRITE_HIGH, WRITE_LOW
 from pygw._core.types.memory cimport BUFFER_MEDIUM
 from pygw._core.types.transport cimport TF_BROKEN
 from pygw._core.libs.uv cimport uv_buf_t, UV_ENOBUFS, UV_EOF
@@ -127,7 +127,8 @@ cdef void on_drain(transport_t* t) noexcept nogil:
     cdef relay_end_t* source = other_of(r, t)
     timer_arm(r.home.wheel, &r.timer, TUNNEL_IDLE_MS)
     if not source.finished:
-        transport_read_start(source.transport)
+        if transport_queued(t) <= WRITE_LOW:
+            transport_read_start(source.transport)
     elif end_of(r, t).finished and transport_queued(t) == 0 \
             and transport_queued(source.transport) == 0:
         relay_stop(r, 0)

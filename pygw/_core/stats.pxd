@@ -54,8 +54,8 @@ cdef enum stat:
     ST_TUNNELS                # gauge
     ST_LOG_LINES
     ST_LOG_DROPPED
-    ST_BYTES_IN               # from clients
-    ST_BYTES_OUT              # to clients
+    ST_BYTES_IN               # from clients, counted when their connection ends
+    ST_BYTES_OUT              # to clients, likewise
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

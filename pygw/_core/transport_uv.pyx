@@ -7,9 +7,11 @@
 # A handle lies behind its owner's struct; the word before it points back at the transport. A
 # request's memory begins with the uv request; its last word points at the transport.
 
-from libc.string cimport strlen
+from libc.errno cimport errno, EINTR
+from libc.string cimport memcpy, strlen
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.types.transport cimport *
+from pygw._core.libs.sockets cimport send, MSG_DONTWAIT, MSG_NOSIGNAL
 from pygw._core.libs.uv cimport *
 from pygw._core.block cimport block_take, block_give
 from pygw._core.transport cimport (
@@ -70,8 +72,10 @@ cdef void on_connect(uv_connect_t* request, int status) noexcept nogil:
     block_give(&home.requests, request)
     if t.flags & TF_CLOSING:
         return
-    if status == 0 and not t.flags & TF_UNIX:
-        uv.tcp_nodelay(<uv_tcp_t*>t.handle, 1)
+    if status == 0:
+        uv.fileno(t.handle, &t.fd)
+        if not t.flags & TF_UNIX:
+            uv.tcp_nodelay(<uv_tcp_t*>t.handle, 1)
     t.on.connect(t, status)
     transports_flush(home)
 
@@ -87,8 +91,22 @@ cdef void on_close(uv_handle_t* handle) noexcept nogil:
 # --- what a transport can do ----------------------------------------------------------------------
 
 
+# WHY not uv.try_write for a few bytes: writev(2) of three pieces took 3.71 us where one copy and
+# send(2) took 3.44 (both to a TCP peer on loopback): pieces and the file layer cost more than a copy.
 cdef int uv_try_write(transport_t* t, const uv_buf_t* bufs, uint32_t count) noexcept nogil:
-    return uv.try_write(<uv_stream_t*>t.handle, bufs, count)
+    cdef char[2048] bytes                    # SEND_COPY_MAX
+    cdef size_t size = 0
+    cdef ssize_t taken
+    cdef uint32_t i
+    for i in range(count):
+        if size + bufs[i].len > sizeof(bytes):
+            return uv.try_write(<uv_stream_t*>t.handle, bufs, count)
+        memcpy(bytes + size, bufs[i].base, bufs[i].len)       # COPY: cheaper than pieces
+        size += bufs[i].len
+    taken = send(t.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+    while taken < 0 and errno == EINTR:
+        taken = send(t.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+    return <int>taken if taken >= 0 else -errno
 
 
 cdef int uv_write(transport_t* t, const uv_buf_t* bufs, uint32_t count) noexcept nogil:
@@ -179,6 +197,7 @@ cdef int transport_accept(transport_t* t, transports_t* home, const transport_on
         return UV_ECONNABORTED
     if not is_unix:
         uv.tcp_nodelay(<uv_tcp_t*>t.handle, 1)
+    uv.fileno(t.handle, &t.fd)
     return 0
 
 

@@ -13,10 +13,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from posix.mman cimport mmap, munmap, MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE
 from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
 from pygw._core.access_log cimport access_log_reopen
-from pygw._core.build cimport plan_build, plan_free
+from pygw._core.build cimport plan_build_within, plan_free
 from pygw._core.host cimport *
-from pygw._core.libs.uv cimport loop_ptr
-from pygw._core.limits cimport PLANS_MAX, RESERVED_FILES
+from pygw._core.libs.uv cimport loop_ptr, uv_loop_t
+from pygw._core.limits cimport PLAN_BYTES_MAX, PLANS_MAX, RESERVED_FILES
 from pygw._core.listener cimport listener_open
 from pygw._core.stats cimport ST_COUNT, STATS_BYTES, stat_get
 from pygw._core.stats import stats_names
@@ -41,6 +41,7 @@ cdef class Worker:
     cdef object loop
 
     def __cinit__(self, object loop, int index, int shared_fd=-1, int access_log_fd=-1):
+        cdef uv_loop_t* uv_loop = loop_ptr(loop)
         cdef int log_fd = -1
         cdef int error
         self.loop = loop
@@ -60,7 +61,7 @@ cdef class Worker:
                 raise MemoryError
         if access_log_fd >= 0:
             log_fd = os.dup(access_log_fd)
-        error = host_init(self.w, loop_ptr(loop), <uint64_t*>self.page, log_fd)
+        error = host_init(self.w, uv_loop, <uint64_t*>self.page, log_fd)
         if error != 0:
             raise OSError("the data plane can not start: no memory or no randomness")
 
@@ -86,7 +87,7 @@ cdef class Worker:
         cdef int error
         if self.w.plans >= PLANS_MAX:
             raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
-        plan = plan_build(plan_json)
+        plan = plan_build_within(plan_json, PLAN_BYTES_MAX - self.w.plans_bytes)
         plan.limits.max_connections = min(plan.limits.max_connections, self._connections())
         error = host_publish(self.w, plan)
         if error != 0:

@@ -16,7 +16,8 @@ TOKENS = (
     b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"CONNECT", b"DELETE", b"HTTP/1.1", b"HTTP/1.0",
     b"HTTP/2.0", b"Host: a", b"Host: b", b"Content-Length: 5", b"Content-Length: 0",
     b"Content-Length: 10", b"Content-Length: +5", b"Content-Length: 5, 5", b"Content-Length:",
-    b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked", b"transfer-encoding:chunked",
+    b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked",
+    b"transfer-encoding:chunked",
     b"Transfer-Encoding: identity", b"Transfer-Encoding : chunked", b"Connection: close",
     b"Connection: keep-alive", b"Connection: upgrade, te", b"Connection: Content-Length",
     b"Upgrade: websocket", b"Upgrade: h2c", b"Expect: 100-continue", b"TE: trailers",
@@ -34,7 +35,7 @@ WINDOWS = (-1, -1, 0, 1, 5, 100, 4096, 65536)
 TIMES = (1, 50, 110, 600, 1100, 2100, 5000)
 DATA_MAX = 200_000
 EVENTS_MAX = 24
-COMMON_BYTES = b"\r\n\0 :;,=\"0123456789abcdefx\t\x7f\x80\xff"
+COMMON_BYTES = b'\r\n\0 :;,="0123456789abcdefx\t\x7f\x80\xff'
 
 Data = Callable[[bytes, Random, Sequence[bytes]], bytes]
 

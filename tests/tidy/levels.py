@@ -12,7 +12,7 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "types/* libs/* check limits view",
-        "arena block buffer fault shortage stats",
+        "arena block buffer fault half shortage stats",
         "address answer attempt balance chain exchange exchange_memory filters/* forwarding headers"
         " http1_check http1_chunk http1_line http1_read http1_write ids log_line part"
         " reply router",

@@ -71,6 +71,7 @@ class Peer:
         self.end = end
         self.sent = bytearray()
         self.left = False  # we ended it ourselves
+        self.was_reset = False  # by RST
         self.cut_allowed = False  # its last message may miss its end
         self.tunnel_at: int | None = None  # from here on what is received is no HTTP
 
@@ -88,7 +89,7 @@ class Peer:
 
     def reset(self) -> None:
         """RST."""
-        self.left = True
+        self.left = self.was_reset = True
         self.end.reset()
         self.gate.worker.settle()
 

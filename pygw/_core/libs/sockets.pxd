@@ -22,6 +22,12 @@ cdef extern from "<sys/socket.h>" nogil:
     struct sockaddr_storage:
         uint16_t ss_family
 
+    enum:
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+    # Bytes taken, or -1 and errno.
+    ssize_t send(int fd, const void* data, size_t size, int flags) noexcept
+
 cdef extern from "<netinet/in.h>" nogil:
     struct in_addr:
         uint32_t s_addr               # network order

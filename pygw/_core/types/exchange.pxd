@@ -139,7 +139,6 @@ cdef struct attempt_t:
     target_t* target                  # plan
     stream_t* stream                  # borrow(pool, until host.attempt_end); NULL before ready
     uint64_t started_ns               # monotonic
-    uint64_t ready_ns
     uint64_t head_ns                  # first byte of the final answer's head
     attempt_t* next                   # borrow(pool, while AF_QUEUED): its queue
     attempt_t** link                  # borrow(pool, while AF_QUEUED): what points here
@@ -159,20 +158,17 @@ cdef struct side_t:
     slices_t passed                   # own: body that left the chain and has nowhere to go yet
 
 cdef enum exchange_flag:
-    XF_ROUTED = 1
-    XF_REPLIED = 2                    # the response is the gateway's own
-    XF_RESPONSE_STARTED = 4           # the final head has left: only ABORT is left to a filter
-    XF_CONTINUE_SENT = 8              # 100 went to the client
-    XF_TUNNEL = 16
-    XF_CLIENT_GONE = 32
-    XF_ENDING = 64                    # exchange_end has begun
-    XF_LOGGED = 128
-    XF_REPLAYABLE = 256               # `replay` holds the whole body so far
-    XF_CUT = 512                      # the response was cut after its head
-    XF_FORWARDED = 1024               # the request's own forwarding fields are in place
-    XF_REFUSED = 2048                 # the head could not be read: its spans mean nothing
-    XF_ID_MADE = 8192                 # request_id is a UUID of ours
-    XF_BYPASS = 4096                  # the response goes past its chain (a fault's answer)
+    XF_REPLIED = 1                    # the response is the gateway's own
+    XF_RESPONSE_STARTED = 2           # the final head has left: only ABORT is left to a filter
+    XF_CONTINUE_SENT = 4              # 100 went to the client
+    XF_CLIENT_GONE = 8
+    XF_ENDING = 16                    # exchange_end has begun
+    XF_REPLAYABLE = 32                # `replay` holds the whole body so far
+    XF_CUT = 64                       # the response was cut after its head
+    XF_FORWARDED = 128                # the request's own forwarding fields are in place
+    XF_REFUSED = 256                  # the head could not be read: its spans mean nothing
+    XF_BYPASS = 512                   # the response goes past its chain (a fault's answer)
+    XF_ID_MADE = 1024                 # request_id is a UUID of ours
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
 # arrives, given back after its log phase.

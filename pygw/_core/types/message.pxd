@@ -15,7 +15,7 @@ cdef enum framing:
     FRAMING_CLOSE = 3     # until the peer closes (responses only)
     FRAMING_TUNNEL = 4    # after 101: bytes without end in both directions
 
-# A half only moves forward; exchange.pyx holds the table of moves.
+# A half only moves forward; half.pxd holds the table of moves.
 cdef enum half_state:
     HALF_WAITING = 0      # nothing yet
     HALF_HEAD = 1         # head being read

@@ -60,6 +60,7 @@ cdef struct transport_t:
     uint64_t bytes_in
     uint64_t bytes_out
     uint32_t flags                # TF_* mask
+    int fd                        # of the open socket; the handle owns it
 
 # Opens t towards `address`, or, when it is NULL, a unix socket's `path`; `memory` is the space for
 # a handle behind the owner's struct, 16-byte aligned. 0: on.connect follows, later. A negative
