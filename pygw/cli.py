@@ -40,7 +40,7 @@ class Job:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pygw", message="%(prog)s %(version)s")
 def main() -> None:
-    """An edge gateway: a reverse proxy with middleware and hooks."""
+    """An edge gateway: a reverse proxy with middleware."""
 
 
 @main.command()

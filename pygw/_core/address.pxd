@@ -13,8 +13,6 @@ cdef void address_from_socket(address_t* a, const sockaddr* peer) noexcept nogil
 # A member of X-Forwarded-For: "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]",
 # "[2001:db8::1]:80". Leading zeros, zones, white space and everything else: False, *a undefined.
 cdef bint address_parse(address_t* a, span_t text) noexcept nogil
-# Same address; ports are not compared.
-cdef bint address_equal(const address_t* a, const address_t* b) noexcept nogil
 # "10.0.0.0/8", "2001:db8::/32" or a single address. Bits behind the prefix do not matter.
 cdef bint cidr_parse(cidr_t* c, span_t text) noexcept nogil
 cdef bint cidr_matches(const cidr_t* c, const address_t* a) noexcept nogil

@@ -197,10 +197,6 @@ cdef bint address_parse(address_t* a, span_t text) noexcept nogil:
     return True
 
 
-cdef bint address_equal(const address_t* a, const address_t* b) noexcept nogil:
-    return a.family == b.family and memcmp(a.bytes, b.bytes, 16) == 0
-
-
 cdef bint cidr_parse(cidr_t* c, span_t text) noexcept nogil:
     cdef uint8_t bytes[16]
     cdef span_t rest, address = text

@@ -12,7 +12,5 @@ cdef void* arena_alloc(arena_t* a, size_t size) noexcept nogil
 cdef void* arena_zalloc(arena_t* a, size_t size) noexcept nogil
 # Bytes without alignment: neighbours are contiguous (header lines rely on it to leave as one run).
 cdef char* arena_bytes(arena_t* a, size_t size) noexcept nogil
-# A copy of bytes; NULL when refused.
-cdef char* arena_copy(arena_t* a, const char* ptr, size_t size) noexcept nogil
 # Gives all memory back; `memory` of arena_init may be used again by another arena_init.
 cdef void arena_fini(arena_t* a) noexcept nogil

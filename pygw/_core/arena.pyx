@@ -6,7 +6,7 @@
 
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport malloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from pygw._core.check cimport PYGW_DEBUG, likely, unlikely
 from pygw._core.limits cimport ARENA_CHUNK
 from pygw._core.shortage cimport shortage
@@ -63,13 +63,6 @@ cdef void* arena_zalloc(arena_t* a, size_t size) noexcept nogil:
     cdef void* p = arena_alloc(a, size)
     if p != NULL:
         memset(p, 0, size)
-    return p
-
-
-cdef char* arena_copy(arena_t* a, const char* ptr, size_t size) noexcept nogil:
-    cdef char* p = arena_bytes(a, size)
-    if p != NULL:
-        memcpy(p, ptr, size)      # COPY: the caller wants bytes that outlive their source
     return p
 
 

@@ -31,4 +31,6 @@ cdef target_t* balance_pick(upstream_t* upstream, target_t* tried, uint64_t now_
             return target
         if fallback == NULL or (fallback == tried and target != tried):
             fallback = target
+    if fallback != NULL:       # the look at all of them brought the turn back to where it was
+        upstream.cursor[0] = <uint32_t>(fallback - upstream.targets) + 1
     return fallback

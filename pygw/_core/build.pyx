@@ -21,7 +21,8 @@ from pygw._core.filters.ranges cimport ranges_build
 from pygw._core.filters.redirect cimport redirect_build
 from pygw._core.filters.respond cimport respond_build
 from pygw._core.limits cimport (
-    FILTERS_MAX, HEAD_MAX, HEADERS_MAX, PLAN_BYTES_MAX, START_LINE_SLACK, TARGETS_MAX)
+    FILTERS_MAX, HEAD_MAX, HEADERS_MAX, HOST_NAME_MAX, PLAN_BYTES_MAX, START_LINE_SLACK,
+    TARGETS_MAX)
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep
 from pygw._core.part import PlanError
 from pygw._core.router cimport ROUTE_SCRATCH, router_prepare
@@ -36,7 +37,6 @@ from pygw._core.view cimport span
 cdef enum:
     PLAN_VERSION = 1
     URL_BYTES_MAX = 2048
-    HOST_BYTES_MAX = 255
     SOCKET_PATH_MAX = 107     # unix(7): sun_path with its final NUL is 108
     COUNT_MAX = 1000000       # of connections and what waits for them
     RETRIES_MAX = 10
@@ -44,7 +44,7 @@ cdef enum:
 
 cdef object CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 cdef object TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}\Z")
-cdef object HOST = re.compile(rb"[0-9A-Za-z._:\-]{1,255}\Z")
+cdef object HOST = re.compile(rb"[0-9A-Za-z._:\-]+\Z")
 
 
 # --- the filters there are ------------------------------------------------------------------------
@@ -110,7 +110,7 @@ cdef int target_build(Part part, arena_t* arena, target_t* out) except -1:
     elif family == b"tcp":
         out.family = TARGET_TCP
         out.port = part.number("port", 1, 65535)
-        place = part.text("host", HOST_BYTES_MAX)
+        place = part.text("host", HOST_NAME_MAX)
         if HOST.match(place) is None:
             plan_fail(part.at("host"), "must be a name or an address without brackets")
     else:

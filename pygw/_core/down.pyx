@@ -11,7 +11,8 @@ from pygw._core.types.exchange cimport exchange_t, limits_t, plan_t, XF_CONTINUE
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.exchange_memory cimport exchange_fini
 from pygw._core.inlet cimport inlet_fini, inlet_init
-from pygw._core.stats cimport stat_add, stat_set, ST_ACCEPTED, ST_BYTES_IN, ST_BYTES_OUT, ST_CONNECTIONS
+from pygw._core.stats cimport (
+    stat_add, stat_set, ST_ACCEPTED, ST_BYTES_IN, ST_BYTES_OUT, ST_CONNECTIONS)
 from pygw._core.timer cimport timer_arm, timer_disarm, timer_detach
 from pygw._core.transport cimport transport_close, transport_queued
 from pygw._core.transport_uv cimport transport_handle_bytes

@@ -27,8 +27,8 @@ cdef bint header_name_valid(span_t name) noexcept nogil       # token, not empty
 cdef bint header_value_valid(span_t value) noexcept nogil     # VCHAR, obs-text, SP, HTAB; trimmed
 
 cdef void headers_init(headers_t* hs, header_t* inline_items, uint16_t cap) noexcept nogil
-# A fresh, uninitialised entry at the end (the list grows in the arena up to HEADERS_MAX);
-# NULL when full or out of memory.
+# A fresh, uninitialised entry at the end; NULL when full or out of memory. The list grows in the
+# arena up to HEADERS_MAX + HEADERS_OWN: behind all the fields a peer may send, ours have room.
 cdef header_t* headers_append(headers_t* hs, arena_t* arena) noexcept nogil
 # First entry with that id that is not removed; NULL: none. `after` NULL starts at the beginning.
 # An append may move the list: keep no entry's address across one.

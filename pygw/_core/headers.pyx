@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcpy, strlen
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL, E_CORE_MEMORY
-from pygw._core.limits cimport HEADERS_MAX
+from pygw._core.limits cimport HEADERS_MAX, HEADERS_OWN
 from pygw._core.arena cimport arena_alloc, arena_bytes
 from pygw._core.view cimport lower, span, span_is_nocase, span_next_member, is_blank
 from pygw._core.types.header cimport (
@@ -132,8 +132,8 @@ cdef void headers_init(headers_t* hs, header_t* inline_items, uint16_t cap) noex
 cdef bint headers_grow(headers_t* hs, arena_t* arena) noexcept nogil:
     cdef uint32_t cap = 2 * hs.cap if hs.cap else 8
     cdef header_t* items
-    if cap > HEADERS_MAX:
-        cap = HEADERS_MAX
+    if cap > HEADERS_MAX + HEADERS_OWN:
+        cap = HEADERS_MAX + HEADERS_OWN
     if hs.count >= cap:
         return False
     items = <header_t*>arena_alloc(arena, cap * sizeof(header_t))

@@ -7,11 +7,6 @@ from libc.stdint cimport uint16_t
 from pygw._core.types.header cimport header_t
 from pygw._core.types.message cimport half_t, request_t, response_t
 
-cdef enum:
-    # Bytes of one field name. Longer ones mean nothing to anybody and have overflowed others' 8-bit
-    # lengths (CVE-2021-40346).
-    NAME_MAX = 255
-
 # llhttp told each name as an offset from `base`; the head ends before `end`. Makes name, value and
 # raw_len of every entry pointers into the lines; False when their parts do not add up, byte by
 # byte, to the lines between start line and empty line (start line spans still are offsets).
@@ -22,7 +17,8 @@ cdef bint http1_check_lines(half_t* half, const char* base, const char* end) noe
 # what the fields say, and set half.framing, length and flags.
 #
 # 0, or for requests
-#   E_DOWN_HEADER   a name is longer than NAME_MAX, Connection is no list of tokens
+#   E_DOWN_HEADER   a name is longer than FIELD_NAME_MAX; Connection is no list of tokens, or one of
+#                   more than CONNECTION_MEMBERS_MAX (each costs a walk through all fields)
 #   E_DOWN_HOST     not exactly one Host in 1.1, more than one in 1.0, malformed, or another
 #                   authority than that of an absolute-form target (RFC 9112 3.2: one of the two
 #                   would decide)

@@ -9,6 +9,7 @@
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport memchr, memset
 from pygw._core.check cimport likely, unlikely
+from pygw._core.limits cimport CONNECTION_MEMBERS_MAX, FIELD_NAME_MAX
 from pygw._core.headers cimport header_id_of, header_id_sensitive, header_name_valid
 from pygw._core.http1_line cimport (
     http1_authority_equal, http1_authority_split, http1_line_rebase_request,
@@ -31,7 +32,7 @@ cdef enum:
     OPTION_CLOSE = 1
     OPTION_KEEP_ALIVE = 2
     OPTION_UPGRADE = 4
-    OPTION_BAD = 8          # a member that is no token, or a field's name that is too long
+    OPTION_BAD = 8          # a member that is no token or one too many, or too long a field name
 
 # What one pass over the fields found out.
 cdef struct facts_t:
@@ -46,12 +47,17 @@ cdef struct facts_t:
     uint32_t expects
     uint32_t upgrades
     uint32_t options              # OPTION_* mask
+    uint32_t members              # of all Connection fields
 
 
 # One Connection field (RFC 9110 7.6.1).
 cdef void read_options(half_t* half, facts_t* facts, span_t value) noexcept nogil:
     cdef span_t rest = value, member
     while span_next_member(&rest, &member):
+        facts.members += 1
+        if unlikely(facts.members > CONNECTION_MEMBERS_MAX):
+            facts.options |= OPTION_BAD
+            return
         if span_is_nocase(member, b"keep-alive", 10):
             facts.options |= OPTION_KEEP_ALIVE
         elif span_is_nocase(member, b"close", 5):
@@ -147,7 +153,7 @@ cdef void fields_settle(half_t* half, facts_t* facts) noexcept nogil:
     while h < stop:
         h.id = header_id_of(h.name)
         h.flags = 0
-        if unlikely(h.name.len > NAME_MAX):
+        if unlikely(h.name.len > FIELD_NAME_MAX):
             facts.options |= OPTION_BAD
         if h.id != H_OTHER:
             h.flags = HF_SENSITIVE if header_id_sensitive(h.id) else 0

@@ -9,11 +9,11 @@
 from libc.string cimport memchr, memcpy, memset
 from pygw._core.check cimport likely, unlikely
 from pygw._core.limits cimport (
-    BODY_SPANS, CHUNK_LINE_MAX, CHUNK_OVERHEAD_MAX, TRAILERS_MAX)
+    BODY_SPANS, CHUNK_LINE_MAX, CHUNK_OVERHEAD_MAX, FIELD_NAME_MAX, TRAILERS_MAX)
 from pygw._core.arena cimport arena_alloc
 from pygw._core.headers cimport (
     header_id_of, header_id_sensitive, header_name_valid, header_value_valid, headers_append)
-from pygw._core.http1_check cimport NAME_MAX, http1_check_trailer
+from pygw._core.http1_check cimport http1_check_trailer
 from pygw._core.view cimport span, span_trim
 from pygw._core.types.header cimport header_t, HF_SENSITIVE
 from pygw._core.fault cimport (
@@ -157,7 +157,7 @@ cdef int trailer_add(http1_chunks_t* c, half_t* half, const char* line,
     if colon == NULL or size < 2 or line[size - 2] != c'\r':
         return trailer_fault(c)
     value = span_trim(span(colon + 1, line + size - 2 - colon - 1))
-    if colon - line > NAME_MAX or not header_name_valid(span(line, colon - line)):
+    if colon - line > FIELD_NAME_MAX or not header_name_valid(span(line, colon - line)):
         return trailer_fault(c)
     if not header_value_valid(value):
         return trailer_fault(c)

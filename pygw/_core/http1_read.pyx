@@ -212,8 +212,8 @@ cdef void head_settle(http1_reader_t* r, const char* data, const char* end,
         r.place = PLACE_LENGTH if half.framing == FRAMING_LENGTH and half.length else PLACE_DONE
 
 
-# The start line. 0 and place PLACE_FIELDS when llhttp is to go on from it; 0 and the place as it was
-# when it is not complete.
+# The start line. 0 and place PLACE_FIELDS when llhttp is to go on from it; 0 and the place as it
+# was when it is not complete.
 cdef int start_read(http1_reader_t* r, const char* data, uint32_t size,
                     http1_found_t* found) noexcept nogil:
     cdef uint32_t length

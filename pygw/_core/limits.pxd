@@ -17,6 +17,10 @@ cdef enum:
     ARENA_MAX = 1048576            # bytes one exchange may take from its arena
     HEADERS_INLINE = 16            # headers that need no arena
     HEADERS_MAX = 256              # what `limits.headers` may be set to, trailers included
+    HEADERS_OWN = 32               # further fields of one list: what the gateway and filters add
+    FIELD_NAME_MAX = 255           # bytes of a field's name; longer ones have overflowed others'
+                                   # 8-bit lengths (CVE-2021-40346)
+    CONNECTION_MEMBERS_MAX = 64    # members of all Connection fields of a head, empty ones too
     FILTERS_MAX = 32               # filters in one chain
     # HTTP/1
     HEAD_MAX = 262144              # what `limits.head` may be set to
@@ -43,6 +47,7 @@ cdef enum:
     EJECT_MS = 250                 # for how long at first
     EJECT_MS_MAX = 1000            # doubled each time, up to this
     # names
+    HOST_NAME_MAX = 253            # bytes of a host name (RFC 1035 2.3.4)
     RESOLVE_MS = 30000             # a name is looked up again after this time
     RESOLVE_RETRY_MS = 1000        # and after a failed look-up
     ADDRESSES_MAX = 16             # addresses kept of one name

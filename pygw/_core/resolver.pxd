@@ -15,9 +15,6 @@ from pygw._core.types.memory cimport blocks_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.timer cimport wheel_t
 
-cdef enum:
-    NAME_MAX = 253            # bytes of a host name (RFC 1035 2.3.4)
-
 ctypedef void (*watch_fn)(watch_t* watch) noexcept nogil
 ctypedef void (*resolver_closed_fn)(void* arg) noexcept nogil
 # Starts the look-up of name.host; resolver_answer must follow, from the loop, once. A negative
@@ -47,7 +44,7 @@ cdef struct name_t:
     uint32_t count            # of addresses
     sockaddr_storage addresses[16]    # ADDRESSES_MAX
     uint16_t host_len
-    char host[254]            # NAME_MAX and a NUL
+    char host[254]            # the longest name and a NUL
 
 # One pool's interest in a name.
 cdef struct watch_t:

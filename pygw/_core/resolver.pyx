@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memcmp, memset
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
 from pygw._core.fault cimport E_CORE_MEMORY, E_UP_NAME
-from pygw._core.limits cimport ADDRESSES_MAX, RESOLVE_MS, RESOLVE_RETRY_MS
+from pygw._core.limits cimport ADDRESSES_MAX, HOST_NAME_MAX, RESOLVE_MS, RESOLVE_RETRY_MS
 from pygw._core.libs.sockets cimport (
     addrinfo, sockaddr_in, sockaddr_in6, sockaddr_storage, AF_INET, AF_INET6, AF_UNSPEC,
     SOCK_STREAM, AI_ADDRCONFIG, htons, inet_pton)
@@ -251,7 +251,7 @@ cdef int resolver_watch(resolver_t* r, span_t host, uint16_t port, watch_fn on_c
     cdef name_t* name
     cdef watch_t* watch
     BUG_ON(r.closed != NULL)
-    if host.len == 0 or host.len > NAME_MAX:
+    if host.len == 0 or host.len > HOST_NAME_MAX:
         return E_UP_NAME
     name = name_find(r, host, port)
     watch = <watch_t*>block_take(&r.watch_blocks)

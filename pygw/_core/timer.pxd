@@ -62,9 +62,6 @@ cdef inline void timer_init(timer_t* t, timer_fn fire) noexcept nogil:
 cdef inline void timer_disarm(timer_t* t) noexcept nogil:
     t.deadline_ms = 0
 
-cdef inline bint timer_armed(const timer_t* t) noexcept nogil:
-    return t.deadline_ms != 0
-
 # Fires once, ms from now; moves the deadline of an armed timer. ms 0 disarms. A deadline in or
 # behind the slot where the timer hangs is only written down.
 cdef inline void timer_arm(wheel_t* w, timer_t* t, uint32_t ms) noexcept nogil:

@@ -9,6 +9,7 @@
 
 from libc.errno cimport errno, EINTR
 from libc.string cimport memcpy, strlen
+from pygw._core.limits cimport SEND_COPY_MAX
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.types.transport cimport *
 from pygw._core.libs.sockets cimport send, MSG_DONTWAIT, MSG_NOSIGNAL
@@ -92,14 +93,14 @@ cdef void on_close(uv_handle_t* handle) noexcept nogil:
 
 
 # WHY not uv.try_write for a few bytes: writev(2) of three pieces took 3.71 us where one copy and
-# send(2) took 3.44 (both to a TCP peer on loopback): pieces and the file layer cost more than a copy.
+# send(2) took 3.44 (to a TCP peer on loopback): pieces and the file layer cost more than a copy.
 cdef int uv_try_write(transport_t* t, const uv_buf_t* bufs, uint32_t count) noexcept nogil:
     cdef char[2048] bytes                    # SEND_COPY_MAX
     cdef size_t size = 0
     cdef ssize_t taken
     cdef uint32_t i
     for i in range(count):
-        if size + bufs[i].len > sizeof(bytes):
+        if size + bufs[i].len > SEND_COPY_MAX:
             return uv.try_write(<uv_stream_t*>t.handle, bufs, count)
         memcpy(bytes + size, bufs[i].base, bufs[i].len)       # COPY: cheaper than pieces
         size += bufs[i].len

@@ -127,7 +127,7 @@ class TargetEntry(Part):
 class Pool(Part):
     """Connections to one target."""
 
-    idle: Annotated[int, Field(ge=0, le=1_000_000)] = 64
+    idle: Annotated[int, Field(ge=0, le=1_000_000)] = 512
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     queue: Annotated[int, Field(ge=0, le=1_000_000)] = 1024
     queue_timeout: TimeoutMs = 5_000

@@ -15,6 +15,15 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+FIELD_NAME_MAX = 255
+"""Longest field name, in bytes: what the data plane takes from a peer, too."""
+
+HOST_NAME_MAX = 253
+"""Longest host name, in bytes (RFC 1035 §2.3.4)."""
+
+PATH_MAX = 8190
+"""Longest path of a route, in bytes: no request line that holds more is ever routed."""
+
 SOCKET_PATH_MAX = 107
 """Longest path of a unix socket, in bytes (unix(7): sun_path with its final NUL is 108)."""
 
@@ -23,6 +32,9 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?\Z")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 _PATH = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()+,;=:@/]|%[0-9A-Fa-f]{2})*\Z")
 _LOCATION = re.compile(r"[\x21-\x7e]+\Z")
+_TRIPLET = re.compile(r"%[0-9A-Fa-f]{2}")
+_SECOND_READING = re.compile(r";|%(?:00|2F|3B|5C)")
+_UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]\Z")
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 _AUTHORITY = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^\[\]:/]*))(?::(?P<port>[^:]*))?\Z")
 
@@ -134,7 +146,7 @@ def parse_host(text: str) -> str:
     labels = name.split(".")
     if not name.isascii():
         raise ValueError("must be an ASCII host; write an international name in its xn-- form")
-    if len(name) > 253 or not all(_LABEL.match(label) for label in labels):
+    if len(name) > HOST_NAME_MAX or not all(_LABEL.match(label) for label in labels):
         raise ValueError("must name a host: letters, digits and hyphens between dots")
     if labels[-1].isdigit() or labels[-1].startswith("0x"):
         # RFC 1123 §2.1: the last label of a name has a letter, so this must be an address.
@@ -176,7 +188,7 @@ def parse_pseudonym(value: object) -> str:
 
 def parse_field_name(value: object) -> str:
     """A field name that middleware may write (RFC 9110 §5.1)."""
-    if not isinstance(value, str) or not _TOKEN.match(value) or len(value) > 256:
+    if not isinstance(value, str) or not _TOKEN.match(value) or len(value) > FIELD_NAME_MAX:
         raise ValueError("must be a header name: letters, digits and !#$%&'*+-.^_`|~ only")
     if value.lower() in FRAMING_FIELDS:
         raise ValueError("pygw writes this header itself; it cannot be changed here")
@@ -221,7 +233,11 @@ def parse_location(value: object) -> str:
 
 
 def parse_path_match(value: object) -> PathMatch:
-    """`/x` matches exactly, a final `*` makes a prefix; longest wins."""
+    """`/x` matches exactly, a final `*` makes a prefix; longest wins.
+
+    Only a path with one reading is taken: origins differ on `;` and on encoded slashes. Its normal
+    form decodes unreserved characters (RFC 3986 §6.2.2), so that equal paths are equal.
+    """
     if not isinstance(value, str) or not value.startswith("/"):
         raise ValueError("must be a path that begins with /, such as /v1/*")
     path = value.removesuffix("*")
@@ -229,9 +245,19 @@ def parse_path_match(value: object) -> PathMatch:
         raise ValueError("may hold * only as its last character")
     if not _PATH.match(path):
         raise ValueError("must be a path as it stands in a URL, without query, spaces or braces")
+    if len(path) > PATH_MAX:
+        raise ValueError(f"must be at most {PATH_MAX} bytes long")
+    path = _TRIPLET.sub(_to_normal, path)
+    if _SECOND_READING.search(path):
+        raise ValueError("must have one reading: no semicolon, no encoded / \\ semicolon or NUL")
     if any(part in (".", "..") for part in path.split("/")) or "//" in path:
         raise ValueError("must be a normal path, without //, /./ or /../")
     return PathMatch("prefix" if value.endswith("*") else "exact", path)
+
+
+def _to_normal(triplet: re.Match[str]) -> str:
+    character = chr(int(triplet[0][1:], 16))
+    return character if _UNRESERVED.match(character) else triplet[0].upper()
 
 
 def _parse_socket_path(value: str) -> str:

@@ -40,8 +40,7 @@ FORGIVEN = re.compile(
 # Fields of one hop, of the framing, and those the gateway writes itself.
 OURS = frozenset(
     b"connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding "
-    b"upgrade content-length host via forwarded x-forwarded-for x-forwarded-host x-forwarded-proto "
-    b"x-request-id traceparent tracestate expect".split()
+    b"upgrade content-length host via forwarded x-request-id traceparent tracestate expect".split()
 )
 URL_HOST = bytes(set(range(33, 127)) - set(b"/?"))
 EMPTY_LINES_MAX = 4  # before a request; one more is refused
@@ -72,7 +71,7 @@ def _lenient(error: WireError) -> WireError:
 def _answers(client: Client) -> list[Message]:
     """The lint of one client's side. A cut is no fault here: that it can be seen is judged below.
 
-    A HEAD that came too late is answered 408 before its method is known, with a body.
+    A HEAD that is refused before its method is known is answered with a body.
     """
     recording = client.recording()
     recording.cut_allowed = True
@@ -80,10 +79,10 @@ def _answers(client: Client) -> list[Message]:
     try:
         return lint_client_link(recording)  # type: ignore[arg-type]
     except WireError as error:
-        answered = recording.received.count(b"HTTP/1.1 ") - 1
-        if b"HTTP/1.1 408 " not in recording.received or answered >= len(recording.methods):
+        if b"HEAD" not in recording.methods or b"HTTP/1.1 4" not in recording.received:
             raise _lenient(error) from None
-        recording.methods[answered] = b"GET"
+        last = len(recording.methods) - recording.methods[::-1].index(b"HEAD") - 1
+        recording.methods[last] = b"GET"
         return lint_client_link(recording)  # type: ignore[arg-type]
 
 
@@ -146,16 +145,18 @@ def _target_that_leaves(request: Message) -> bytes:
     return rest if rest[:1] == b"/" else b"/" + rest
 
 
-def _essence(message: Message) -> tuple[object, ...]:
-    """What must leave as it came: method, target, end-to-end fields, body.
+def _compared(name: bytes) -> bool:
+    """Whether a field must leave as it came; what begins with X-Forwarded is the gateway's."""
+    folded = name.replace(b"_", b"-")
+    return name not in OURS and not folded.startswith((b"x-forwarded-", b"x-real-ip"))
 
-    OURS and what Connection lists are not compared.
-    """
-    options = {*message.listed("Connection"), *OURS}
-    fields = [
-        (name.lower(), value) for name, value in message.fields if name.lower() not in options
-    ]
-    return message.method, message.target, tuple(fields), message.body
+
+def _essence(message: Message) -> tuple[object, ...]:
+    """What must leave as it came: method, target, end-to-end fields, body."""
+    listed = message.listed("Connection")
+    fields = [(name.lower(), value) for name, value in message.fields if _compared(name.lower())]
+    kept = tuple(field for field in fields if field[0] not in listed)
+    return message.method, message.target, kept, message.body
 
 
 def _judge_requests(clients: Sequence[Client], requests: Sequence[Message]) -> None:

@@ -191,3 +191,12 @@ def test_full_duplex_bodies_run_at_once(gw: Gateway, origin: Origin) -> None:
         sender.join()
         assert got.body == body
     assert done.is_set()
+
+
+def test_answers_around_send_copy_max_arrive_whole(gw: Gateway, origin: Origin) -> None:
+    """Head and body together leave as one copy up to SEND_COPY_MAX bytes, in pieces beyond."""
+    send_copy_max = 2048
+    origin.serve(lambda m: answer(body_of(int(m.target[1:]))))
+    with gw.client() as client:
+        for size in range(send_copy_max - 300, send_copy_max + 100, 7):
+            assert client.ask(request(f"/{size}")).body == body_of(size)

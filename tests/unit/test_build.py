@@ -22,6 +22,7 @@ ECHO = {"filter": "echo"}
 FILTERS_MAX = 32
 HEAD_MAX = 262144
 HEADERS_MAX = 256
+HOST_NAME_MAX = 253
 PLAN_BYTES_MAX = 268435456
 START_LINE_SLACK = 64
 TARGETS_MAX = 1024
@@ -225,6 +226,11 @@ def test_size_counts_what_the_plan_holds() -> None:
         ("upstreams.0.targets.0.port", 0, "upstreams[0].targets[0].port: must be from 1 to 65535"),
         ("upstreams.0.targets.0.host", "a b", "upstreams[0].targets[0].host: must be a name"),
         ("upstreams.0.targets.0.host", "", "upstreams[0].targets[0].host: must be a name"),
+        (
+            "upstreams.0.targets.0.host",
+            "a" * (HOST_NAME_MAX + 1),
+            "upstreams[0].targets[0].host: must be at most 253 bytes",
+        ),
         ("upstreams.0.targets.0.url", "a\x00b", "upstreams[0].targets[0].url: must be text"),
         ("upstreams.0.targets.0.path", "/x", "upstreams[0].targets[0].path: unknown key"),
         ("upstreams.0.pool.connections", 0, "upstreams[0].pool.connections: must be from 1"),

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pygw._core.probe.filters import path_form
 
+from pygw._core.probe import http1
 from pygw.config import Config, load_config, parse_config
 from pygw.config.document import read_document
 from pygw.config.errors import suggest
 from pygw.config.interpolate import FILE_MAX_BYTES, InterpolationError, Sources
 from pygw.config.units import parse_duration_ms, parse_size_bytes, show_duration, show_size
-from pygw.config.values import parse_bind, parse_network, parse_path_match, parse_target
+from pygw.config.values import (
+    FIELD_NAME_MAX,
+    PATH_MAX,
+    parse_bind,
+    parse_field_name,
+    parse_network,
+    parse_path_match,
+    parse_target,
+)
 
 SMALLEST = """
 listeners: [{bind: "127.0.0.1:0"}]
@@ -102,6 +113,44 @@ def test_single_address_is_a_network_of_one() -> None:
 def test_mapped_network_is_refused_because_peers_are_compared_as_ipv4() -> None:
     with pytest.raises(ValueError, match="IPv4 form"):
         parse_network("::ffff:10.0.0.0/104")
+
+
+@pytest.mark.parametrize("size", [PATH_MAX, PATH_MAX + 1])
+def test_path_is_bounded_by_what_the_data_plane_takes(size: int) -> None:
+    path = "/" + "a" * (size - 1)
+    if size > PATH_MAX:
+        with pytest.raises(ValueError, match=f"at most {PATH_MAX} bytes"):
+            parse_path_match(path)
+    else:
+        parse_path_match(path)
+    assert (path_form(path.encode()) is None) == (size > PATH_MAX)
+
+
+def test_paths_that_the_data_plane_refuses_are_refused_and_the_others_become_its_form() -> None:
+    pieces = ["/", "a", ".", "..", ";", "%2e", "%2F", "%5c", "%00", "%3B", "%61", "%c3%a9", "%25"]
+    pieces += ["%20", "+", "@", "%2", "\\", "//"]
+    accepted = 0
+    for middle in product(pieces, repeat=3):
+        path = "/" + "".join(middle)
+        form = path_form(path.encode())
+        try:
+            taken = parse_path_match(path).path.encode()
+        except ValueError:
+            taken = None
+        assert taken == form, path
+        accepted += taken is not None
+    assert accepted > 500
+
+
+@pytest.mark.parametrize("size", [FIELD_NAME_MAX, FIELD_NAME_MAX + 1])
+def test_field_name_is_bounded_as_a_peer_is(size: int) -> None:
+    if size > FIELD_NAME_MAX:
+        with pytest.raises(ValueError, match="header name"):
+            parse_field_name("n" * size)
+    else:
+        assert parse_field_name("n" * size)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"n" * size + b": v\r\n\r\n"
+    assert (http1.read(head)["error"] is None) == (size <= FIELD_NAME_MAX)
 
 
 def test_final_star_makes_a_prefix() -> None:

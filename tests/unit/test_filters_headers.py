@@ -9,7 +9,8 @@ from pygw._core.probe.filters import PlanError
 
 from .plans import edits, through
 
-HEADERS_MAX = 256  # of pygw/_core/limits.pxd
+FIELD_NAME_MAX = 255  # of pygw/_core/limits.pxd
+HEADERS_MAX = 256
 Pairs = list[tuple[bytes, bytes]]
 
 
@@ -147,7 +148,11 @@ def test_fields_that_frame_or_belong_to_a_connection_are_refused(
         ("request", edits(add=[["a", "b\x00"]]), "add[0][1]: not a field value"),
         ("request", edits(add=[["a", " b"]]), "add[0][1]: not a field value"),
         ("request", edits(add=[["a", "x" * 8193]]), "add[0][1]: must be at most 8192 bytes"),
-        ("request", edits(add=[["a" * 257, "x"]]), "add[0][0]: must be at most 256 bytes"),
+        (
+            "request",
+            edits(add=[["a" * (FIELD_NAME_MAX + 1), "x"]]),
+            "add[0][0]: must be at most 255 bytes",
+        ),
         ("request", edits(add=[["a"]]), "add[0]: must be a list of name and value"),
         ("request", edits(add=["ab"]), "add[0]: must be a list of name and value"),
         ("request", edits(add=[["a", 1]]), "add[0][1]: must be text"),

@@ -12,6 +12,7 @@ from pygw._core.probe.hops import Exchange
 LOOP = faults()["E_DOWN_LOOP"]["number"]
 MEMORY = faults()["E_CORE_MEMORY"]["number"]
 HEADERS_MAX = 256
+HEADERS_OWN = 32
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-01")
 
@@ -362,8 +363,14 @@ def test_without_memory_begin_and_request_say_so() -> None:
     assert x.request() == MEMORY
 
 
+def test_a_request_of_the_most_fields_has_room_for_all_that_is_added() -> None:
+    fields = sent(Exchange([(b"A", b"1")] * HEADERS_MAX, forwarded=True))
+    assert fields[b"a"] == [b"1"] * HEADERS_MAX
+    assert fields[b"x-forwarded-for"] == [b"192.0.2.7"]
+
+
 def test_a_list_of_fields_that_is_full_is_refused_and_not_overrun() -> None:
-    x = Exchange([(b"A", b"1")] * (HEADERS_MAX - 3))
+    x = Exchange([(b"A", b"1")] * (HEADERS_MAX + HEADERS_OWN - 3))
     assert x.begin() == 0
     assert x.request() == MEMORY
 

@@ -23,6 +23,8 @@ TRAILERS_MAX = 8192
 CHUNK_OVERHEAD_MAX = 16384
 CHUNK_FREE = 20
 HEADERS_MAX = 256
+FIELD_NAME_MAX = 255
+CONNECTION_MEMBERS_MAX = 64
 
 
 def drip(data: Any, kind: str = "request", **limits: int) -> tuple[str | None, int]:
@@ -157,3 +159,34 @@ def test_fields_beyond_the_inline_ones_are_kept_in_the_arena() -> None:
         head = http1.read(data, splits=cuts, headers=HEADERS_MAX)["head"]
         assert [field["name"] for field in head["fields"]][-1] == b"N254"
         assert len(head["fields"]) == HEADERS_MAX
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "fault"),
+    [
+        ("request", b"GET / HTTP/1.1\r\nHost: a\r\n", "E_DOWN_HEADER"),
+        ("response", b"HTTP/1.1 200 OK\r\n", "E_UP_HEADER"),
+    ],
+)
+class TestFields:
+    """Bounds of single fields, for both kinds."""
+
+    def test_name_is_bounded(self, kind: str, start: bytes, fault: str) -> None:
+        for size, error in ((FIELD_NAME_MAX, None), (FIELD_NAME_MAX + 1, fault)):
+            assert http1.read(start + size * b"n" + b": v\r\n\r\n", kind)["error"] == error
+
+    def test_name_in_a_trailer_is_bounded(self, kind: str, start: bytes, fault: str) -> None:
+        start += b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+        for size, error in ((FIELD_NAME_MAX, None), (FIELD_NAME_MAX + 1, fault[:-6] + "TRAILER")):
+            assert http1.read(start + size * b"n" + b": v\r\n\r\n", kind)["error"] == error
+
+    @pytest.mark.parametrize("lists", [1, 2, 8])
+    @pytest.mark.parametrize("member", [b"x-a", b"close", b"keep-alive", b""])
+    def test_members_of_connection_are_bounded_over_all_its_fields(
+        self, kind: str, start: bytes, fault: str, lists: int, member: bytes
+    ) -> None:
+        line = b"Connection: " + b",".join([member] * (CONNECTION_MEMBERS_MAX // lists)) + b"\r\n"
+        assert http1.read(start + line * lists + b"\r\n", kind)["error"] is None
+        more = b"Connection: close\r\n"
+        assert http1.read(start + line * lists + more + b"\r\n", kind)["error"] == fault
+        assert http1.read(start + more + line * lists + b"\r\n", kind)["error"] == fault

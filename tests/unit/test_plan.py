@@ -224,7 +224,7 @@ def test_defaults_are_filled_in() -> None:
     assert plan["listeners"] == [{"name": "l1", "half_close": "abort"}]
     upstream = plan["upstreams"][0]
     assert upstream["pool"] == {
-        "idle": 64,
+        "idle": 512,
         "connections": 1024,
         "queue": 1024,
         "queue_timeout_ms": 5000,

@@ -13,6 +13,7 @@ from pygw._core.probe.names import Resolver
 
 RESOLVE_MS, RESOLVE_RETRY_MS, TICK_MS = 30_000, 1000, 8
 ADDRESSES_MAX = 16
+HOST_NAME_MAX = 253
 NOT_FOUND, CANCELED = -3008, -3003
 E_UP_NAME = faults()["E_UP_NAME"]["number"]
 
@@ -157,7 +158,7 @@ def test_another_port_is_another_name() -> None:
     assert r.addresses(second) == [("192.0.2.1", 81)]
 
 
-@pytest.mark.parametrize("host", [b"", b"x" * 254])
+@pytest.mark.parametrize("host", [b"", b"x" * (HOST_NAME_MAX + 1)])
 def test_a_host_that_is_empty_or_too_long_is_refused(host: bytes) -> None:
     r = Resolver()
     with pytest.raises(ValueError, match=str(E_UP_NAME)):
@@ -165,9 +166,9 @@ def test_a_host_that_is_empty_or_too_long_is_refused(host: bytes) -> None:
     assert r.live == (0, 0)
 
 
-def test_a_host_of_253_bytes_is_looked_up() -> None:
+def test_a_host_of_the_most_bytes_is_looked_up() -> None:
     r = Resolver()
-    r.watch(b"x" * 253, 80)
+    r.watch(b"x" * HOST_NAME_MAX, 80)
     assert r.asked() == ["x" * 253]
 
 

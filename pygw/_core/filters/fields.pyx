@@ -11,14 +11,13 @@ from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport (
     header_id_of, header_name_valid, header_value_valid, headers_init, headers_append, headers_add,
     headers_remove, headers_remove_name)
-from pygw._core.limits cimport HEADERS_MAX
+from pygw._core.limits cimport FIELD_NAME_MAX, HEADERS_MAX
 from pygw._core.part cimport plan_alloc, plan_fail, plan_full, plan_keep, plan_text
 from pygw._core.types.header cimport header_t, headers_t, H_OTHER, H_FORWARDED_ALIAS
 from pygw._core.types.memory cimport arena_t
 from pygw._core.view cimport span
 
 cdef enum:
-    NAME_BYTES_MAX = 256
     VALUE_BYTES_MAX = 8192
 
 # RFC 9110 7.6.1, 8.6; RFC 9112 6: these frame a message or belong to one connection.
@@ -31,7 +30,7 @@ cdef frozenset OURS = frozenset((
 
 
 cdef bytes name_checked(object value, str place, int side):
-    cdef bytes name = plan_text(value, place, NAME_BYTES_MAX)
+    cdef bytes name = plan_text(value, place, FIELD_NAME_MAX)
     if not header_name_valid(span(name, len(name))):
         plan_fail(place, "not a field name (RFC 9110 5.1)")
     if name.lower() in OURS:

@@ -8,7 +8,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 from posix.time cimport CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec
-from pygw._core.limits cimport ARENA_MAX
+from pygw._core.limits cimport ARENA_INLINE, ARENA_MAX, HEADERS_INLINE
 from pygw._core.arena cimport arena_fini, arena_init
 from pygw._core.headers cimport headers_find_name, headers_init, headers_mark_hop
 from pygw._core.http1_read cimport (
@@ -37,9 +37,8 @@ cdef struct bench_t:
     limits_t limits
     arena_t arena
     pieces_t pieces
-    header_t items[32]
-    header_t trailers[4]
-    char memory[2048]
+    header_t items[16]        # HEADERS_INLINE
+    char memory[768]          # ARENA_INLINE
 
 
 cdef half_t* bench_read(bench_t* b, const char* data, uint32_t size,
@@ -49,10 +48,9 @@ cdef half_t* bench_read(bench_t* b, const char* data, uint32_t size,
         memset(&b.response, 0, sizeof(response_t))
     else:
         memset(&b.request, 0, sizeof(request_t))
-    arena_init(&b.arena, b.memory, 2048, ARENA_MAX)
+    arena_init(&b.arena, b.memory, ARENA_INLINE, ARENA_MAX)
     half.arena = &b.arena
-    headers_init(&half.headers, b.items, 32)
-    headers_init(&half.trailers, b.trailers, 4)
+    headers_init(&half.headers, b.items, HEADERS_INLINE)
     if is_response:
         http1_reader_response(&b.reader, &b.response, &b.limits, False)
     else:

@@ -8,7 +8,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from pygw._core.address cimport address_parse
-from pygw._core.arena cimport arena_copy
+from pygw._core.arena cimport arena_bytes
 from pygw._core.buffer cimport (
     buffer_data, buffer_take, buffer_unref, buffers_fini, buffers_init, slices_add, slices_clear,
     slices_init)
@@ -75,9 +75,6 @@ cdef struct core_t:
     uint32_t flags
     uint32_t status
     exchange_t x
-
-
-# --- streams --------------------------------------------------------------------------------------
 
 
 cdef void put(link_t* link, const char* text, size_t size) noexcept nogil:
@@ -306,8 +303,7 @@ cdef class Loopback:
     def __cinit__(self, Plan plan not None) -> None:
         core_init(&self.core)
         self.plan = plan
-        self.down_record = bytearray(RECORD_BYTES)
-        self.up_record = bytearray(RECORD_BYTES)
+        self.down_record, self.up_record = bytearray(RECORD_BYTES), bytearray(RECORD_BYTES)
         self.core.down.record = self.down_record
         self.core.up.record = self.up_record
 
@@ -355,11 +351,19 @@ cdef class Loopback:
         return {"buffers": self.core.buffers.live, "slices": self.core.buffers.slices.live,
                 "pins": self.plan.plan.refs - 1, "timers": wheel_next_ms(&self.core.wheel) >= 0}
 
-    def congest(self, uint64_t bytes) -> None:
-        """So many bytes of the answer are not yet taken by the client; 0: all are."""
-        cdef stream_t* s = &self.core.down.stream
+    @property
+    def memory(self) -> tuple[bool, bool, bool]:
+        """Whether request fields, answer fields, and all of the arena lie within the exchange."""
+        cdef exchange_t* x = &self.core.x
+        return (x.request.half.headers.items == x.request_headers,
+                x.response.half.headers.items == x.response_headers, x.arena.chunks == NULL)
+
+    def congest(self, uint64_t bytes, bint service=False) -> None:
+        """So many bytes are not yet taken by the client (or the service); 0: all are."""
+        cdef stream_t* s = &self.core.up.stream if service else &self.core.down.stream
+        cdef bint fewer = bytes <= s.queued
         s.queued = bytes
-        if bytes == 0 and not self.core.done:
+        if fewer and s.on != NULL and not self.core.done:
             s.on.drain(s)
 
     def begin(self, bytes method=b"GET", bytes target=b"/", headers=(), str framing="none",
@@ -388,8 +392,11 @@ cdef class Loopback:
         if framing == "none" and not self.core.done:
             self.core.down.stream.on.end(&self.core.down.stream)
 
-    cdef span_t keep(self, bytes text):
-        return span(arena_copy(&self.core.x.arena, text, len(text)), len(text))
+    cdef span_t keep(self, bytes text) except *:
+        cdef char* copy = arena_bytes(&self.core.x.arena, len(text))
+        assert copy != NULL
+        memcpy(copy, <const char*>text, len(text))
+        return span(copy, len(text))
 
     cdef int add(self, headers_t* hs, headers) except -1:
         cdef bytes name, value

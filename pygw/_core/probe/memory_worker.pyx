@@ -36,6 +36,7 @@ from pygw._core.transport cimport transports_flush
 from pygw._core.transport_memory cimport *
 from pygw._core.types.address cimport address_t, ADDRESS_UNIX
 from pygw._core.types.exchange cimport host_t, plan_t
+from pygw._core.types.memory cimport buffers_t
 from pygw._core.types.transport cimport TF_READING
 from pygw._core.view cimport span
 
@@ -261,6 +262,7 @@ cdef class MemoryWorker:
     cdef list spare           # what m.net.spare links
     cdef list ends            # all of both sides that are not over
     cdef bytearray log_bytes
+    cdef uint64_t hoarded     # by `hoard`
     cdef readonly list connections
     cdef public object policy
 
@@ -443,11 +445,18 @@ cdef class MemoryWorker:
         resolver_answer(name, 0 if texts else <int>UV_EAI_NONAME, infos if texts else NULL)
         transports_flush(&self.w.transports)
 
+    def hoard(self, left) -> int:
+        """Only ``left`` bytes of buffers can be taken from now on; None: all. How many can not."""
+        cdef buffers_t* home = &self.w.buffers
+        home.live_bytes -= self.hoarded
+        self.hoarded = 0 if left is None else home.max_bytes - home.live_bytes - <uint64_t>left
+        home.live_bytes += self.hoarded
+        return self.hoarded
+
     def live(self) -> dict[str, int]:
         """What is not given back, by kind; all 0 when nothing runs and nothing is connected."""
         cdef worker_t* w = self.w
-        return {
-            "exchanges": w.downs.exchanges.live, "running": w.downs.running,
+        return {"exchanges": w.downs.exchanges.live, "running": w.downs.running,
             "buffers": w.buffers.live, "buffer_bytes": w.buffers.live_bytes,
             "slices": w.buffers.slices.live, "requests": w.transports.requests.live,
             "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,

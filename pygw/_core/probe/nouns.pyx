@@ -9,7 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from pygw._core.address cimport (
-    address_equal, address_from_socket, address_parse, cidr_matches, cidr_parse,
+    address_from_socket, address_parse, cidr_matches, cidr_parse,
 )
 from pygw._core.clock cimport clock_close, clock_init, loop_clock_t
 from pygw._core.ids cimport (
@@ -20,7 +20,7 @@ from pygw._core.ids cimport (
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage
 from pygw._core.libs.uv cimport loop_ptr, uv
 from pygw._core.timer cimport (
-    timer_arm, timer_armed, timer_detach, timer_disarm, timer_init, wheel_advance, wheel_init,
+    timer_arm, timer_detach, timer_disarm, timer_init, wheel_advance, wheel_init,
     wheel_next_ms, wheel_t,
 )
 from pygw._core.types.address cimport address_t, cidr_t
@@ -133,7 +133,7 @@ cdef class Wheel:
 
     def armed(self, number: int) -> bool:
         """Whether it will fire."""
-        return bool(timer_armed(self.timer(number)))
+        return self.timer(number).deadline_ms != 0
 
     def hangs(self, number: int) -> bool:
         """Whether it hangs in a slot, armed or not."""
@@ -277,18 +277,6 @@ def matches(cidr_text: bytes, address_text: bytes) -> bool:
     if not address_parse(&a, span(second, len(address_text))):
         raise ValueError(address_text)
     return bool(cidr_matches(&c, &a))
-
-
-def equal(first: bytes, second: bytes) -> bool:
-    """address_equal."""
-    cdef address_t a, b
-    cdef const char* first_ptr = first
-    cdef const char* second_ptr = second
-    if not address_parse(&a, span(first_ptr, len(first))):
-        raise ValueError(first)
-    if not address_parse(&b, span(second_ptr, len(second))):
-        raise ValueError(second)
-    return bool(address_equal(&a, &b))
 
 
 # --- benches --------------------------------------------------------------------------------------
