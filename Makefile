@@ -3,12 +3,14 @@
 #   VENV=.venv-3.12     where that environment is
 #   ARGS="--workers 2"  more for `make run`
 #   PYTEST_ARGS="-x"    more for pytest
+#   DEBUG_TESTS=tests   what runs on the debug and sanitizer builds; tests/unit if not said
 #   BENCH_ARGS=...      more for `make bench-macro`
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+DEBUG_TESTS ?= tests/unit
 BENCH_ARGS ?=
 
 PY := $(VENV)/bin/python
@@ -32,18 +34,18 @@ run: build  ## build pygw and serve the quickstart on http://127.0.0.1:8080
 build: $(VENV)/ready  ## compile the core in place, what changed only
 	PYGW_BUILD=release $(SET_UP) build_ext --inplace
 
-test: test-release test-debug  ## run the whole suite: release build, then debug build
+test: test-release test-debug  ## run the whole suite on the release build, then DEBUG_TESTS
 
 test-release: build $(VENV)/with-test  ## run the suite on the release build
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-test-debug: $(VENV)/with-test  ## run the suite with BUG_ON and the malloc arena on
+test-debug: $(VENV)/with-test  ## run DEBUG_TESTS with BUG_ON and the malloc arena on
 	PYGW_BUILD=debug $(SET_UP) build
-	$(call variant_env,debug) $(PYTEST_VARIANT) $(PYTEST_ARGS)
+	$(call variant_env,debug) $(PYTEST_VARIANT) $(DEBUG_TESTS) $(PYTEST_ARGS)
 
-test-asan: $(VENV)/with-test  ## run the suite under AddressSanitizer and UBSan
+test-asan: $(VENV)/with-test  ## run DEBUG_TESTS under AddressSanitizer and UBSan
 	PYGW_BUILD=asan $(SET_UP) build
-	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) $(PYTEST_ARGS)
+	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) $(DEBUG_TESTS) $(PYTEST_ARGS)
 
 lint: $(VENV)/with-lint $(VENV)/with-test  ## check style and types
 	$(VENV)/bin/ruff check .

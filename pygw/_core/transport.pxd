@@ -27,7 +27,7 @@ cdef void transport_put_scratch(transport_t* t, const char* ptr, uint32_t size) 
 cdef void transport_put_slices(transport_t* t, slices_t* slices) noexcept nogil
 # Writes what is gathered for t now.
 cdef void transport_flush(transport_t* t) noexcept nogil
-# Bytes gathered, queued and in flight.
+# Bytes gathered, queued and in flight; never 0 once a write failed.
 cdef uint64_t transport_queued(transport_t* t) noexcept nogil
 # FIN when everything is out.
 cdef void transport_finish(transport_t* t) noexcept nogil

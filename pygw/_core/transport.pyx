@@ -119,6 +119,8 @@ cdef void transport_put_slices(transport_t* t, slices_t* slices) noexcept nogil:
 
 cdef uint64_t transport_queued(transport_t* t) noexcept nogil:
     cdef gather_t* g = &t.home.gather
+    if unlikely(t.flags & TF_BROKEN):
+        return 1                             # what was lost never arrives: nobody takes it for sent
     return t.pending.bytes + (g.bytes if g.to == t else 0)
 
 
@@ -261,13 +263,14 @@ cdef void transport_wrote(transport_t* t, int status) noexcept nogil:
     transports_flush(home)
 
 
-# A write failed. Its owner is in the middle of something: it hears of it from the read side, which
-# the kernel now ends with the same error.
+# A write failed: the kernel's, or ours for want of memory. Its owner is in the middle of something:
+# it hears of it from the read side, which ends now.
 cdef void transport_break(transport_t* t) noexcept nogil:
     t.flags |= TF_BROKEN
     if not t.flags & TF_WRITING:
         slices_clear(t.home.buffers, &t.pending)
         t.inflight = 0
+    t.ops.deafen(t)
     transport_read_start(t)
 
 

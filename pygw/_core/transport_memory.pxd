@@ -40,6 +40,7 @@ cdef struct memory_end_t:
     uint8_t is_unix
     uint8_t from_client       # accepted; else opened by the gateway
     uint8_t starved           # the last read found no space
+    uint8_t deaf              # the reading is to end, whatever is on its way
     sockaddr_storage address  # of a connect
     char path[108]            # of a connect to a unix socket
     uv_buf_t write[64]        # GATHER_MAX: the write in flight

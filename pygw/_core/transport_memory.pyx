@@ -8,7 +8,8 @@ from libc.string cimport memcpy, memmove, strncpy
 from pygw._core.check cimport BUG_ON
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_in, sockaddr_in6, AF_INET
 from pygw._core.libs.uv cimport (
-    uv_buf_t, UV_EAGAIN, UV_ECANCELED, UV_EMFILE, UV_ENOBUFS, UV_EPIPE)
+    uv_buf_t, UV_EAGAIN, UV_ECANCELED, UV_EMFILE, UV_ENOBUFS, UV_ENOMEM, UV_EPIPE)
+from pygw._core.block cimport block_give, block_take
 from pygw._core.limits cimport GATHER_MAX
 from pygw._core.types.transport cimport *
 from pygw._core.transport cimport (
@@ -61,6 +62,9 @@ cdef int memory_write(transport_t* t, const uv_buf_t* bufs, uint32_t count) noex
     cdef memory_end_t* e = end_of(t)
     BUG_ON(e.state != END_OPEN or e.left != LEFT_OPEN or e.write_count or count > GATHER_MAX)
     memcpy(e.write, bufs, count * sizeof(uv_buf_t))            # COPY: libuv keeps the list too
+    t.request = block_take(&t.home.requests)                   # libuv's request needs memory too
+    if t.request == NULL:
+        return UV_ENOMEM
     e.write_count = count
     e.since = e.net.turn
     return 0
@@ -75,9 +79,19 @@ cdef void memory_read_stop(transport_t* t) noexcept nogil:
     pass
 
 
+cdef void memory_deafen(transport_t* t) noexcept nogil:
+    end_of(t).deaf = True
+
+
 cdef void memory_finish(transport_t* t) noexcept nogil:
     BUG_ON(end_of(t).state != END_OPEN)
     end_of(t).left = LEFT_FIN
+
+
+cdef void request_give(transport_t* t) noexcept nogil:
+    if t.request != NULL:
+        block_give(&t.home.requests, t.request)
+        t.request = NULL
 
 
 cdef void closing_add(transport_t* t, memory_net_t* net) noexcept nogil:
@@ -91,6 +105,7 @@ cdef void memory_close(transport_t* t, bint reset) noexcept nogil:
         e.left = LEFT_FIN
     if (reset and not t.flags & (TF_UNIX | TF_FINISHED)) or e.unread:
         e.left = LEFT_RESET
+    request_give(t)
     closing_add(t, e.net)
 
 
@@ -99,6 +114,7 @@ ops.try_write = memory_try_write
 ops.write = memory_write
 ops.read_start = memory_read_start
 ops.read_stop = memory_read_stop
+ops.deafen = memory_deafen
 ops.finish = memory_finish
 ops.close = memory_close
 
@@ -164,6 +180,12 @@ cdef bint memory_connected(memory_end_t* e, int status) noexcept nogil:
     return True
 
 
+cdef void wrote(memory_end_t* e, int status) noexcept nogil:
+    e.write_count = 0
+    request_give(e.transport)
+    transport_wrote(e.transport, status)
+
+
 cdef bint memory_wrote(memory_end_t* e) noexcept nogil:
     cdef uint32_t taken
     cdef uint32_t i = 0
@@ -183,8 +205,7 @@ cdef bint memory_wrote(memory_end_t* e) noexcept nogil:
                     (e.write_count - i) * sizeof(uv_buf_t))
             e.write_count -= i
             return False
-    e.write_count = 0
-    transport_wrote(e.transport, status)
+    wrote(e, status)
     return True
 
 
@@ -231,8 +252,7 @@ cdef bint memory_closed(memory_net_t* net) noexcept nogil:
         e = end_of(t)
         if e != NULL:
             if e.write_count:
-                e.write_count = 0
-                transport_wrote(t, UV_ECANCELED)
+                wrote(e, UV_ECANCELED)
             e.state = END_GONE
             e.transport = NULL
         transport_closed(t)

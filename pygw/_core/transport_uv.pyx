@@ -14,6 +14,7 @@ from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.types.transport cimport *
 from pygw._core.libs.sockets cimport send, MSG_DONTWAIT, MSG_NOSIGNAL
 from pygw._core.libs.uv cimport *
+from pygw._core.libs.sockets cimport shutdown, SHUT_RD
 from pygw._core.block cimport block_take, block_give
 from pygw._core.transport cimport (
     transport_init, transport_arrived, transport_wrote, transport_closed, transports_flush)
@@ -130,6 +131,12 @@ cdef void uv_read_stop(transport_t* t) noexcept nogil:
     uv.read_stop(<uv_stream_t*>t.handle)
 
 
+cdef void uv_deafen(transport_t* t) noexcept nogil:
+    cdef int fd = -1
+    if uv.fileno(t.handle, &fd) == 0:
+        shutdown(fd, SHUT_RD)
+
+
 cdef void uv_finish(transport_t* t) noexcept nogil:
     cdef void* request = request_take(t)
     if request == NULL:
@@ -150,6 +157,7 @@ ops.try_write = uv_try_write
 ops.write = uv_write
 ops.read_start = uv_read_start
 ops.read_stop = uv_read_stop
+ops.deafen = uv_deafen
 ops.finish = uv_finish
 ops.close = uv_close
 

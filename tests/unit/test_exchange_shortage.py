@@ -13,7 +13,7 @@ import pytest
 from pygw._core.probe.memory_worker import allocations, fail_allocations
 
 from pygw._core import variant
-from tests.unit.memory import GET, OK, Gate, chunked, ok, plan_of, post, upstream
+from tests.unit.memory import GET, OK, Client, Gate, chunked, ok, plan_of, post, upstream
 from tests.unit.test_exchange_leaving import SWITCH, UPGRADE, allow_cuts, canary
 
 needs_debug = pytest.mark.skipif(not variant.DEBUG, reason="allocations fail in debug builds only")
@@ -127,6 +127,14 @@ CHAINS = {
 }  # fmt: skip
 
 
+def whole(client: Client) -> None:
+    """An answer that is not whole stands on a connection that says so."""
+    if b"HTTP/1.1 101" in client.received:
+        return
+    for answer in client.answers():
+        assert answer.complete or client.ended != "open", client.received
+
+
 def once(gate: Gate, case: Callable[[Gate], None], good: int, bad: int) -> int:
     """Plays a case with these allocations failing; how many there were."""
     fail_allocations(good, bad)
@@ -141,6 +149,7 @@ def once(gate: Gate, case: Callable[[Gate], None], good: int, bad: int) -> int:
         asked: int = allocations()
         fail_allocations(-1)
     for client in gate.clients:
+        whole(client)
         if not client.closed:
             client.reset()
     gate.advance(120_000)

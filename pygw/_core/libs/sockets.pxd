@@ -15,12 +15,14 @@ cdef extern from "<sys/socket.h>" nogil:
         SOCK_STREAM
         SOL_SOCKET
         SO_ERROR
+        SHUT_RD
     ctypedef unsigned int socklen_t
     struct sockaddr:
         uint16_t sa_family
     # Big enough and aligned for every family.
     struct sockaddr_storage:
         uint16_t ss_family
+    int shutdown(int fd, int how)
 
     enum:
         MSG_DONTWAIT

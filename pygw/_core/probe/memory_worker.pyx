@@ -232,6 +232,8 @@ cdef class End:
         cdef bytes piece
         cdef uint32_t size
         cdef int status
+        if self.end.deaf:
+            return memory_ended(&self.end, UV_EOF)
         if self.sending:
             piece = self.sending[0]
             size = memory_arrived(&self.end, <const char*>piece + self.at,
