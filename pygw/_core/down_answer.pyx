@@ -107,7 +107,8 @@ cdef void down_stream_resume(stream_t* s) noexcept nogil:
 cdef void down_stream_reset(stream_t* s, int error) noexcept nogil:
     cdef down_t* d = down_of_stream(s)
     transport_flush(&d.transport)
-    down_close(d, d.outlet.open and d.outlet.framing == FRAMING_CLOSE)
+    down_close(d, d.outlet.framing == FRAMING_CLOSE
+               and (d.outlet.open or transport_queued(&d.transport) != 0))
 
 
 cdef stream_ops_t ops

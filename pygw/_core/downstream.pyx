@@ -253,6 +253,9 @@ cdef void down_discard(down_t* d, uint32_t size) noexcept nogil:
 # No space for what comes: one buffer of further requests is enough, else memory ran out.
 cdef void down_starved(down_t* d) noexcept nogil:
     transport_read_stop(&d.transport)
+    if d.transport.flags & TF_BROKEN:
+        down_ended(d, UV_EOF)                        # there is no room to read the end into
+        return
     if d.state == DOWN_BUSY and d.request_done:
         return                                       # down_idle reads on
     if d.state == DOWN_HEAD:

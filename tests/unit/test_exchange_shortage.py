@@ -129,6 +129,7 @@ CHAINS = {
 
 def whole(client: Client) -> None:
     """An answer that is not whole stands on a connection that says so."""
+    client.window(None)
     if b"HTTP/1.1 101" in client.received:
         return
     for answer in client.answers():
@@ -214,3 +215,33 @@ def test_refused_for_memory_is_a_503() -> None:
     assert 503 in statuses
     assert statuses <= {503, 500, 502}
     gate.worker.close()
+
+
+@needs_debug
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_answer_cut_for_memory_is_neither_sent_nor_logged_as_whole(version: bytes) -> None:
+    cut = 0
+    for good in range(40):
+        gate = Gate(plan_of())
+        fail_allocations(good)
+        try:
+            client = gate.client()
+            client.window(100)
+            client.send(b"GET / HTTP/" + version + b"\r\nHost: a\r\n\r\n")
+            answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            answer_all(gate, answer + chunked(b"x" * 5000))
+        except MemoryError:
+            continue
+        finally:
+            fail_allocations(-1)
+        client.window(None)
+        gate.advance(100)
+        bodies = [one.body for one in client.answers() if one.status == 200 and one.complete]
+        assert bodies in ([], [b"x" * 5000]), good
+        if not bodies and client.statuses != [503]:
+            cut += 1
+            assert gate.causes != ["-"], good
+            assert client.closed, good
+        allow_cuts(gate)
+        gate.worker.close()
+    assert cut

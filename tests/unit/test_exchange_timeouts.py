@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from pygw._core.probe.memory_worker import MemoryWorker
 
-from tests.unit.memory import GET, MINUTE, OK, Client, Gate, ok, post, serving, upstream
+from tests.unit.memory import GET, MINUTE, OK, Client, Gate, chunked, ok, post, serving, upstream
 
 TICK_MS = 8
 HEAD_10 = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -179,6 +179,18 @@ def test_reader_that_takes_nothing_is_cut_after_slow_reader() -> None:
         fires(gate, 1000, lambda: client.closed)
         client.cut_allowed = True
         assert gate.causes == ["slow_reader"]
+
+
+def test_old_client_that_takes_nothing_is_reset_so_that_its_answer_does_not_look_whole() -> None:
+    with serving(timeouts={"slow_reader_ms": 1000}) as gate:
+        client = gate.client()
+        client.window(200)
+        client.send(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        gate.origin.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        gate.origin.send(chunked(b"x" * 1000))
+        fires(gate, 1000, lambda: client.closed)
+        client.cut_allowed = True
+        assert client.ended == "reset"
 
 
 def test_reader_that_takes_a_little_in_time_is_served_to_the_end() -> None:

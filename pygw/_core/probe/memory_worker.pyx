@@ -81,8 +81,9 @@ cdef int lookup(name_t* name) noexcept nogil:
     return 0
 
 
+# It goes on, and is answered when everything is closed.
 cdef void lookup_cancel(name_t* name) noexcept nogil:
-    pass                      # it goes on, and is answered when everything is closed
+    pass
 
 
 def fail_allocations(int64_t good, uint64_t bad=1) -> None:
@@ -159,8 +160,7 @@ cdef class End:
         self.was_reset = True
         self.finished = True
         self.sending.clear()
-        self.end.unread = 0
-        self.at = 0
+        self.end.unread = self.at = 0
         self.end.failure = -errno.ECONNRESET
         return self
 
@@ -207,19 +207,12 @@ cdef class End:
         return self.end.transport == NULL
 
     @property
-    def connecting(self) -> bool:
-        """Whether the gateway waits for this connect."""
-        return self.end.state == END_CONNECTING
-
-    @property
     def reading(self) -> bool:
         """Whether the gateway reads."""
         return self.end.state == END_OPEN and self.end.transport.flags & TF_READING != 0
 
     cdef bint turn_connect(self):
-        if self.verdict is None:
-            return False
-        return memory_connected(&self.end, self.verdict)
+        return self.verdict is not None and memory_connected(&self.end, self.verdict)
 
     cdef bint turn_write(self):
         cdef bint moved = False
@@ -384,10 +377,10 @@ cdef class MemoryWorker:
 
     def settle(self) -> None:
         """Turns until nothing happens any more. Raises AssertionError for a worker that spins."""
-        cdef int turns = 0
-        while self.turn() or self.turn():
-            turns += 1
-            assert turns < TURNS_MAX, "the worker does not come to rest"
+        for _ in range(TURNS_MAX):
+            if not self.turn() and not self.turn():
+                return
+        raise AssertionError("the worker does not come to rest")
 
     def advance(self, uint64_t ms) -> None:
         """Lets time pass, from one due timer to the next, and settles after each."""
