@@ -4,6 +4,7 @@
 #   ARGS="--workers 2"  more for `make run`
 #   PYTEST_ARGS="-x"    more for pytest
 #   DEBUG_TESTS=tests   what runs on the debug and sanitizer builds; tests/unit if not said
+#   COVERAGE_ARGS=...   more for `make coverage`, such as "--floor 95 -- -x"
 #   BENCH_ARGS=...      more for `make bench-macro`
 
 PYTHON ?= python3
@@ -11,6 +12,7 @@ VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
 DEBUG_TESTS ?= tests/unit
+COVERAGE_ARGS ?=
 BENCH_ARGS ?=
 
 PY := $(VENV)/bin/python
@@ -22,7 +24,7 @@ PYTEST_VARIANT := $(PY) -m pytest -p pygw
 SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: help run test test-release test-debug test-asan lint build clean
+.PHONY: help run test test-release test-debug test-asan coverage lint build clean
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -46,6 +48,9 @@ test-debug: $(VENV)/with-test  ## run DEBUG_TESTS with BUG_ON and the malloc are
 test-asan: $(VENV)/with-test  ## run DEBUG_TESTS under AddressSanitizer and UBSan
 	PYGW_BUILD=asan $(SET_UP) build
 	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) $(DEBUG_TESTS) $(PYTEST_ARGS)
+
+coverage: $(VENV)/with-test  ## run the suite on counting builds; tell which lines never ran
+	$(PY) tests/tools/coverage.py $(COVERAGE_ARGS)
 
 lint: $(VENV)/with-lint $(VENV)/with-test  ## check style and types
 	$(VENV)/bin/ruff check .

@@ -6,13 +6,14 @@ One extension per ``pygw/_core/**/*.pyx``. ``PYGW_BUILD`` chooses the variant:
 - ``debug``: BUG_ON and the malloc arena are on (``PYGW_DEBUG=1``).
 - ``asan``: debug, with AddressSanitizer and UndefinedBehaviorSanitizer.
 - ``fuzz``: asan, telling ``tests/fuzz/cover.c`` each basic block that runs.
-- ``coverage``: gcov counters, with line numbers of the .pyx files.
+- ``coverage``: debug, with gcov counters; ``tests/tools/coverage.py`` reads them.
+- ``coverage-release``: the same without what only a debug build has.
 
 - ``none``: no extensions, for an editable install whose extensions ``build_ext --inplace`` makes.
 
-``debug``, ``asan`` and ``coverage`` build a whole package under ``build/<variant>/pygw``, so that
-none overwrites another: put ``build/<variant>`` first on ``PYTHONPATH`` to use it. Only what
-changed is built again.
+All but ``release`` build a whole package under ``build/<variant>/pygw``, so that none overwrites
+another: put ``build/<variant>`` first on ``PYTHONPATH`` to use it. Only what changed is built
+again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ SANITIZERS = [
     "-fno-sanitize-recover=undefined",
     "-fno-omit-frame-pointer",
 ]
+COUNTERS = ["--coverage"]
 EDGES = ["-fsanitize-coverage=trace-pc"]
 
 # variant -> (macros, compiler flags, linker flags)
@@ -44,7 +46,8 @@ VARIANTS: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
     "asan": ([("PYGW_DEBUG", "1")], ["-O1", *SANITIZERS], SANITIZERS),
     "fuzz": ([("PYGW_DEBUG", "1")], ["-O1", *SANITIZERS, *EDGES], SANITIZERS),
     "none": ([], [], []),
-    "coverage": ([("PYGW_DEBUG", "1")], ["-O0", "--coverage"], ["--coverage"]),
+    "coverage": ([("PYGW_DEBUG", "1")], ["-O0", *COUNTERS], COUNTERS),
+    "coverage-release": ([], ["-O0", *COUNTERS], COUNTERS),
 }
 
 VARIANT = os.environ.get("PYGW_BUILD") or "release"
@@ -77,9 +80,8 @@ class BuildCore(build_ext):
 
         self.distribution.ext_modules = cythonize(
             self.distribution.ext_modules,
-            build_dir=f"build/c/{'coverage' if VARIANT == 'coverage' else 'plain'}",
+            build_dir="build/c",
             compiler_directives=DIRECTIVES,
-            emit_linenums=VARIANT == "coverage",
             nthreads=JOBS,
         )
         super().finalize_options()

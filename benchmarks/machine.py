@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+import pygw
+
 
 def output_of(command: Sequence[str]) -> str:
     """Return what a short command prints to stdout and stderr, or "" if it cannot be run."""
@@ -89,5 +91,6 @@ def python_command() -> str:
 
 def python_environment() -> dict[str, str]:
     """Return an environment in which that interpreter imports what this process imports."""
-    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
-    return os.environ | {"PYTHONPATH": path}
+    ours = str(Path(pygw.__file__).parents[1])  # a variant of the build may be in use
+    entries = [ours, *(str(Path(entry).absolute()) for entry in sys.path if entry)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(entries)}

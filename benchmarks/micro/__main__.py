@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="pygw-micro-") as folder:
         measured = Path(folder, "measured.json")
         command = [
-            *(sys.executable, "-m", "pytest", str(PARTS), "-q", "-k", options.only),
+            *(sys.executable, "-m", "pytest", "-p", "pygw", str(PARTS), "-q", "-k", options.only),
             *("-p", "no:cacheprovider", "--benchmark-quiet", f"--benchmark-json={measured}"),
         ]
         done = subprocess.run(

@@ -39,7 +39,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    return {"PYTHONPATH": str(ROOT), **os.environ, **more}
 
 
 def pygw(*arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:

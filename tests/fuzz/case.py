@@ -15,7 +15,9 @@ PLANS = ("bare", "bare", "bare", "edits", "waits", "holds", "answer")
 # What may happen. Clients are numbered as they come; origins by age, 0 being the newest.
 # send: data, size of its reads (0: whole) · finish, reset · window: bytes or -1 · take: bytes
 # time: ms · connects: accept | hold | refuse · accept: what hangs · answer: all that is whole
-KINDS = ("send", "finish", "reset", "window", "take", "time", "connects", "accept", "answer")
+# shortage: after so many allocations one fails (debug builds)
+KINDS = ("send", "finish", "reset", "window", "take", "time", "connects", "accept", "answer",
+         "shortage")  # fmt: skip
 SIDES = ("client", "origin")
 
 

@@ -134,10 +134,16 @@ def any_event(random: Random, others: Sequence[bytes]) -> Event:
     kind = random.choice(KINDS)
     side = random.choice(SIDES)
     who = random.choice((0, 0, 0, 1, 2))
-    number = {"send": SIZES, "window": WINDOWS, "take": (1, 100, 65536), "time": TIMES}.get(kind)
+    number: Sequence[int] = {
+        "send": SIZES,
+        "window": WINDOWS,
+        "take": (1, 100, 65536),
+        "time": TIMES,
+        "shortage": range(60),
+    }.get(kind, (0,))
     data = random.choice(others) if kind == "send" and others else b""
     word = random.choice(("accept", "accept", "hold", "refuse"))
-    return Event(kind, side, who, data, random.choice(number) if number else 0, word)
+    return Event(kind, side, who, data, random.choice(number), word)
 
 
 def change_data(event: Event, random: Random, others: Sequence[bytes]) -> Event:

@@ -6,7 +6,10 @@ Never does: judge what left (`judge` does). Read next: `judge`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+
+from pygw._core.probe.memory_worker import fail_allocations
 
 from tests.fuzz.case import Case, Event
 from tests.fuzz.judge import judge
@@ -65,8 +68,9 @@ class Stage:
         """Whom an event is about; a client that is not there yet comes, an origin does not."""
         if event.side == "client":
             if event.who not in self.clients:
-                self.clients[event.who] = self.gate.client()
-            return self.clients[event.who]
+                with suppress(MemoryError):  # a shortage: this one is not taken
+                    self.clients[event.who] = self.gate.client()
+            return self.clients.get(event.who)
         origins = self.origins
         return origins[-1 - event.who] if event.who < len(origins) else None
 
@@ -74,6 +78,8 @@ class Stage:
         """One event."""
         if event.kind == "time":
             self.gate.advance(event.number)
+        elif event.kind == "shortage":
+            fail_allocations(event.number)
         elif event.kind == "connects":
             {"accept": self.gate.accept, "hold": self.gate.hold, "refuse": self.gate.refuse}[
                 event.word
@@ -117,6 +123,7 @@ class Stage:
 
     def end(self) -> None:
         """Everybody goes; the worker must be back to nothing."""
+        fail_allocations(-1)
         for peer in (*self.clients.values(), *self.origins):
             if not peer.closed:
                 peer.window(None)

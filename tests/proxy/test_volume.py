@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 import threading
@@ -135,7 +136,8 @@ def test_body_of_many_small_chunks_does_not_grow_memory(stage: Stage, origin: Or
         served.send(head("200 OK", "Transfer-Encoding: chunked"))
         sender = threading.Thread(target=lambda: served.sock.sendall(pieces + b"0\r\n\r\n"))
         sender.start()
-        served.swallow(2 * len(pieces))
+        with contextlib.suppress(ConnectionResetError):  # the client leaves within its body
+            served.swallow(2 * len(pieces))
         sender.join()
 
     with gw.client() as client:
