@@ -39,8 +39,9 @@ cdef struct down_t:
     down_t** link             # borrow(downs, until on_closed): what points here
     exchange_t* exchange      # own
     address_t peer
+    uint64_t linger_end_ms    # on the wheel's clock: when LINGER is over, whatever comes
     uint32_t served           # requests so far
-    uint32_t dropped          # bytes discarded in DRAIN and LINGER
+    uint32_t dropped          # bytes discarded in DRAIN
     uint16_t listener         # index of its listener in plans
     uint8_t state             # down_state
     uint8_t request_done      # the request's end was read

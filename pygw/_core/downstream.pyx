@@ -4,10 +4,10 @@
 # Never does: read a second request before the first is answered, beyond one buffer.
 # Read next: downstream.pxd for the contract.
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 from pygw._core.check cimport likely, unlikely
-from pygw._core.limits cimport DRAIN_BODY_MAX, LINGER_BYTES, LINGER_MS, MEDIUM_BUFFER
+from pygw._core.limits cimport DRAIN_BODY_MAX, LINGER_IDLE_MS, LINGER_MS, MEDIUM_BUFFER
 from pygw._core.types.memory cimport slices_t, BUFFER_SMALL, BUFFER_LARGE
 from pygw._core.types.message cimport half_t, FRAMING_LENGTH
 from pygw._core.types.timer cimport timer_t
@@ -30,7 +30,7 @@ from pygw._core.http1_read cimport (
     http1_found_t, http1_read, http1_reader_move, http1_reader_request, READ_END, READ_HEAD)
 from pygw._core.inlet cimport (
     inlet_data, inlet_filled, inlet_fini, inlet_head_space, inlet_rest, inlet_space, inlet_unread)
-from pygw._core.timer cimport timer_init, timer_arm, timer_disarm
+from pygw._core.timer cimport timer_init, timer_arm, timer_disarm, wheel_now
 from pygw._core.transport cimport (
     transport_finish, transport_queued, transport_read_start, transport_read_stop,
     transports_flush)
@@ -168,17 +168,18 @@ cdef void down_idle(down_t* d) noexcept nogil:
 
 
 # Our FIN goes out; bytes that are still on their way are read and dropped for a while, for a close
-# with unread bytes would reset the connection and take the answer with it (RFC 9112 9.6).
+# with unread bytes would reset the connection and take the answer with it (RFC 9112 9.6). Time is
+# the bound, not bytes: most clients write a whole upload before they look for an answer.
 cdef void down_linger(down_t* d) noexcept nogil:
     if d.request_done and not d.input_dead and inlet_unread(&d.inlet) == 0:
         down_close(d, False)
         return
     d.state = DOWN_LINGER
-    d.dropped = 0
+    d.linger_end_ms = wheel_now(d.home.wheel) + LINGER_MS
     inlet_fini(&d.inlet)
     transport_finish(&d.transport)
     transport_read_start(&d.transport)
-    timer_arm(d.home.wheel, &d.timer, LINGER_MS)
+    timer_arm(d.home.wheel, &d.timer, LINGER_IDLE_MS)
 
 
 # --- time -----------------------------------------------------------------------------------------
@@ -240,14 +241,18 @@ cdef void on_read(transport_t* t, ssize_t size) noexcept nogil:
     elif likely(d.state <= DOWN_DRAIN):
         down_parse(d)
     elif d.state == DOWN_LINGER:
-        down_discard(d, <uint32_t>size)
+        down_discard(d)
 
 
-cdef void down_discard(down_t* d, uint32_t size) noexcept nogil:
+cdef void down_discard(down_t* d) noexcept nogil:
+    cdef uint64_t now_ms = wheel_now(d.home.wheel)
     inlet_fini(&d.inlet)
-    d.dropped += size
-    if d.dropped > LINGER_BYTES:
+    if now_ms >= d.linger_end_ms:
         down_close(d, False)
+    elif d.linger_end_ms - now_ms > LINGER_IDLE_MS:
+        timer_arm(d.home.wheel, &d.timer, LINGER_IDLE_MS)
+    else:
+        timer_arm(d.home.wheel, &d.timer, <uint32_t>(d.linger_end_ms - now_ms))
 
 
 # No space for what comes: one buffer of further requests is enough, else memory ran out.

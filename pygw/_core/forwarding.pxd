@@ -18,5 +18,5 @@ cdef int forwarding_begin(exchange_t* x, ids_t* ids, uint64_t unix_ms) noexcept 
 # bytes. 0 or E_CORE_MEMORY (also when the list of fields is full).
 cdef int forwarding_request(exchange_t* x, ids_t* ids) noexcept nogil
 # Once, when the final response's head is complete (the gateway's own included): X-Request-ID is
-# ours, whatever the upstream sent. 0 or E_CORE_MEMORY.
+# ours, whatever the upstream sent; Date is added if there is none. 0 or E_CORE_MEMORY.
 cdef int forwarding_response(exchange_t* x) noexcept nogil

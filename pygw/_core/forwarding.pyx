@@ -16,10 +16,11 @@ from pygw._core.ids cimport (
     ids_t, ids_uuid7, ids_traceparent, UUID_LENGTH, TRACEPARENT_LENGTH,
 )
 from pygw._core.types.address cimport address_t, ADDRESS_V4, ADDRESS_V6
+from pygw._core.reply cimport reply_date
 from pygw._core.types.exchange cimport exchange_t, XF_ID_MADE
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t, HF_EDITED, HF_REMOVED,
-    H_OTHER, H_FORWARDED, H_FORWARDED_ALIAS, H_TRACEPARENT, H_TRACESTATE, H_VIA,
+    H_OTHER, H_DATE, H_FORWARDED, H_FORWARDED_ALIAS, H_TRACEPARENT, H_TRACESTATE, H_VIA,
     H_X_FORWARDED_FOR, H_X_FORWARDED_HOST, H_X_FORWARDED_PROTO, H_X_REQUEST_ID,
 )
 from pygw._core.types.memory cimport arena_t
@@ -33,6 +34,8 @@ cdef enum:
     # Bytes of all added lines besides authority, via, request id and what is appended to: names,
     # separators, two addresses, a traceparent.
     LINES_FIXED = 320
+    # Bytes of the lines that an answer gets, besides the request id.
+    ANSWER_FIXED = 64
 
 
 cdef inline uint64_t bit(uint16_t id) noexcept nogil:
@@ -400,16 +403,32 @@ cdef int forwarding_request(exchange_t* x, ids_t* ids) noexcept nogil:
 # --- the response to the client -------------------------------------------------------------------
 
 
+# Takes out the request id that came; whether the answer says when it was made.
+cdef inline bint response_walk(headers_t* hs) noexcept nogil:
+    cdef bint dated = False
+    cdef int i
+    for i in range(hs.count):
+        if hs.items[i].id == H_X_REQUEST_ID:
+            hs.items[i].flags |= HF_REMOVED
+        elif hs.items[i].id == H_DATE and not hs.items[i].flags & HF_REMOVED:
+            dated = True
+    return dated
+
+
 cdef int forwarding_response(exchange_t* x) noexcept nogil:
     cdef headers_t* hs = &x.response.half.headers
+    cdef bint dated = response_walk(hs) or x.response.status < 200
     cdef run_t run
-    headers_remove(hs, H_X_REQUEST_ID)
-    if unlikely(x.request_id.len == 0):
-        return 0
     run.headers = hs
     run.arena = &x.arena
-    run.at = arena_bytes(&x.arena, x.request_id.len + 16)
-    if unlikely(run.at == NULL) or unlikely(not line_simple(
+    run.at = arena_bytes(&x.arena, x.request_id.len + ANSWER_FIXED)
+    if unlikely(run.at == NULL):
+        return E_CORE_MEMORY
+    # RFC 9110 6.6.1: an answer without Date gets the time at which it came.
+    if unlikely(not dated) and unlikely(not line_simple(
+            &run, H_DATE, b"Date: ", 6, reply_date())):
+        return E_CORE_MEMORY
+    if likely(x.request_id.len) and unlikely(not line_simple(
             &run, H_X_REQUEST_ID, b"X-Request-ID: ", 14, x.request_id)):
         return E_CORE_MEMORY
     return 0

@@ -17,7 +17,7 @@ cdef enum:
     ARENA_MAX = 1048576            # bytes one exchange may take from its arena
     HEADERS_INLINE = 16            # headers that need no arena
     HEADERS_MAX = 256              # what `limits.headers` may be set to, trailers included
-    HEADERS_OWN = 32               # further fields of one list: what the gateway and filters add
+    HEADERS_OWN = 3840             # further fields of one list: what the gateway and filters add
     FIELD_NAME_MAX = 255           # bytes of a field's name; longer ones have overflowed others'
                                    # 8-bit lengths (CVE-2021-40346)
     CONNECTION_MEMBERS_MAX = 64    # members of all Connection fields of a head, empty ones too
@@ -38,8 +38,8 @@ cdef enum:
     SEND_COPY_MAX = 2048           # bytes of a write that leave as one copy instead of in pieces
     WRITE_STEP = 32768             # bytes of a write in flight: what a slow reader takes in time
     DRAIN_BODY_MAX = 65536         # unread request bytes discarded to keep a connection
-    LINGER_MS = 2000               # after our FIN: how long unread bytes are discarded
-    LINGER_BYTES = 1048576         # and how many
+    LINGER_MS = 10000              # after our FIN: how long unread bytes are discarded
+    LINGER_IDLE_MS = 2000          # and how long none may come
     # pool
     TARGETS_MAX = 1024             # targets of one upstream, resolved addresses included
     TUNNEL_IDLE_MS = 3600000       # a tunnel without a byte in either direction ends

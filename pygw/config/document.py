@@ -244,6 +244,8 @@ def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
         place = error.problem_mark or error.context_mark
         mark = _mark_of(place) if place is not None else None
         words = [error.problem or "", error.context or ""]
+        if any("maximum nesting depth" in word for word in words):  # PyYAML 6.0.4 has its own bound
+            return Problem((), "nested too deeply", mark)
         if words[0].startswith("but "):
             words.reverse()
         return Problem((), f"not valid YAML: {' '.join(words).strip()}", mark)

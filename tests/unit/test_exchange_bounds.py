@@ -7,14 +7,14 @@ from itertools import pairwise
 import pytest
 
 from pygw._core import variant
-from tests.unit.memory import GET, OK, Gate, ok, plan_of, post, serving, upstream
+from tests.unit.memory import GET, OK, Gate, Json, ok, plan_of, post, serving, upstream
 from tests.unit.plans import through
 
 KIB = 1024
 SMALL_BUFFER, MEDIUM_BUFFER, LARGE_BUFFER = 16384, 65536, 262144
 HEADERS_INLINE = 16
 HEADERS_MAX = 256
-HEADERS_OWN = 32
+HEADERS_OWN = 3840
 ARENA_INLINE = 768
 ARENA_MAX = 1048576
 GATHER_MAX = 64
@@ -91,6 +91,18 @@ def test_request_of_the_most_fields_is_forwarded_whole() -> None:
             name for name, _ in fields(HEADERS_MAX - 1)
         ]
         assert HEADERS_MAX < len(names) <= HEADERS_MAX + HEADERS_OWN
+        gate.origin.send(OK)
+        assert client.answer.status == 200
+
+
+def test_filters_may_add_thousands_of_fields_to_a_request_of_the_most_fields() -> None:
+    edits: Json = {"set": [], "add": [], "remove": []}
+    adds = {"filter": "headers", "request": edits, "response": edits}
+    adds = adds | {"request": edits | {"add": [["A", "1"]] * HEADERS_MAX}}
+    with serving(*[adds] * 14, **FULL) as gate:
+        client = gate.client(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines(HEADERS_MAX - 1) + b"\r\n")
+        names = [name for name, _ in gate.origin.request.fields]
+        assert names.count(b"A") == 14 * HEADERS_MAX
         gate.origin.send(OK)
         assert client.answer.status == 200
 

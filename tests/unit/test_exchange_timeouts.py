@@ -281,19 +281,31 @@ def test_wait_in_a_full_pool_ends_with_503_after_queue_timeout() -> None:
         assert gate.causes == ["queue_timeout", "-"]
 
 
-def linger(client: Client) -> None:
-    """The client is told that this was the last answer, and keeps sending."""
-    client.send(b"x" * 100)
+def refused(gate: Gate) -> Client:
+    """A client that was told that this was the last answer, and keeps its side open."""
+    client = gate.client(b"GET / HTTP/9.9\r\n\r\n")
+    assert client.answer.status == 505
+    assert (client.ended, client.closed) == ("fin", False)
+    return client
 
 
-def test_connection_we_ended_is_let_go_after_two_seconds_of_lingering() -> None:
+def test_connection_we_ended_is_let_go_after_two_quiet_seconds() -> None:
     with serving() as gate:
-        client = gate.client(b"GET / HTTP/9.9\r\n\r\n")
-        assert client.answer.status == 505
-        assert (client.ended, client.closed) == ("fin", False)
-        linger(client)
+        client = refused(gate)
+        gate.advance(1000)
+        client.send(b"x" * 100)
         assert client.queued == 0
         fires(gate, 2000, lambda: client.closed)
+
+
+def test_connection_we_ended_is_let_go_after_ten_seconds_though_it_still_sends() -> None:
+    with serving() as gate:
+        client = refused(gate)
+        for _ in range(9):
+            gate.advance(1000)
+            client.send(b"x" * 300_000)
+            assert (client.queued, client.closed) == (0, False)
+        fires(gate, 1000, lambda: client.closed)
 
 
 @pytest.mark.parametrize("name", ["client_head_ms", "keepalive_ms", "client_body_ms"])

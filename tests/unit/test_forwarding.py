@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
+from email.utils import parsedate_to_datetime
 
 import pytest
 from pygw._core.fault import faults
@@ -12,7 +14,7 @@ from pygw._core.probe.hops import Exchange
 LOOP = faults()["E_DOWN_LOOP"]["number"]
 MEMORY = faults()["E_CORE_MEMORY"]["number"]
 HEADERS_MAX = 256
-HEADERS_OWN = 32
+HEADERS_OWN = 3840
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-01")
 
@@ -394,13 +396,26 @@ def test_the_response_echoes_the_request_id_instead_of_the_upstreams() -> None:
     x = untrusted()
     assert x.begin() == 0
     x.set_response_fields(
-        [(b"X-Request-ID", b"theirs"), (b"Server", b"s"), (b"x-request-id", b"theirs too")]
+        [(b"X-Request-ID", b"theirs"), (b"Date", b"d"), (b"x-request-id", b"theirs too")]
     )
     assert x.response() == 0
-    assert x.response_fields() == [(b"Server", b"s"), (b"X-Request-ID", x.request_id)]
+    assert x.response_fields() == [(b"Date", b"d"), (b"X-Request-ID", x.request_id)]
+
+
+def test_a_response_without_date_gets_the_time_of_now() -> None:
+    x = untrusted()
+    assert x.begin() == 0
+    x.set_response_fields([(b"Server", b"s")])
+    before = int(time.time())
+    assert x.response() == 0
+    names = [name for name, _ in x.response_fields()]
+    assert names == [b"Server", b"Date", b"X-Request-ID"]
+    stamp = parsedate_to_datetime(dict(x.response_fields())[b"Date"].decode()).timestamp()
+    assert before - 1 <= stamp <= time.time()
 
 
 def test_a_response_to_a_head_that_could_not_be_read_has_no_request_id() -> None:
     x = untrusted()
+    x.set_response_fields([(b"Date", b"d")])
     assert x.response() == 0
-    assert x.response_fields() == []
+    assert x.response_fields() == [(b"Date", b"d")]

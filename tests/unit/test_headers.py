@@ -25,7 +25,7 @@ NAMES = [
 IDS = {name: number for number, name in enumerate(NAMES, 1)}
 OTHER = 0
 HEADERS_MAX = 256  # of limits.pxd
-HEADERS_OWN = 32
+HEADERS_OWN = 3840
 ALIAS = len(NAMES) + 1
 HOP = [
     b"Connection", b"Keep-Alive", b"Proxy-Connection", b"TE", b"Transfer-Encoding", b"Upgrade",

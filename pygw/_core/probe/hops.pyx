@@ -124,7 +124,8 @@ cdef class Exchange:
         self.fill(&self.x.request.half.headers, fields)
 
     def set_response_fields(self, fields: list[tuple[bytes, bytes]]) -> None:
-        """Append response fields."""
+        """Append response fields, of an answer with status 200."""
+        self.x.response.status = 200
         self.fill(&self.x.response.half.headers, fields)
 
     def flag(self, index: int, *, edited: bool = False, sensitive: bool = False) -> None:
