@@ -1,19 +1,13 @@
 # Owns: turning a plan's text into plan_t.
 # Thread and GIL: holds the GIL; may run on any thread; touches nothing published.
 # Never does: publish, or know a pool (the worker ties targets to pools).
-# Read next: worker.pxd.
+# Read next: build_routes.pxd, build_filters.pxd, build_upstreams.pxd, worker.pyx.
 #
 # The text is the supervisor's, but nothing in it is trusted: every value is checked for type and
 # bounds, and every complaint is a PlanError (a ValueError) that names the place. The plan and all
 # it points to lie in its own arena, bounded by PLAN_BYTES_MAX.
 
-from pygw._core.part cimport Part
-from pygw._core.types.exchange cimport filter_t, plan_t
-from pygw._core.types.memory cimport arena_t
-
-# A filter's build half: reads its part of the plan (all keys but "filter") and sets out.ops and
-# out.conf, whose memory is the plan's arena or is given back by ops.conf_free. Raises PlanError.
-ctypedef int (*filter_build_fn)(Part part, arena_t* arena, filter_t* out) except -1
+from pygw._core.types.exchange cimport plan_t
 
 # A whole plan with refs = 1 from its JSON text. Raises PlanError naming the place and the fault.
 cdef plan_t* plan_build(bytes text) except NULL
@@ -23,6 +17,3 @@ cdef plan_t* plan_build_within(bytes text, size_t max_bytes) except NULL
 cdef void plan_free(plan_t* plan) noexcept nogil
 # Bytes a plan takes.
 cdef size_t plan_bytes(plan_t* plan) noexcept nogil
-
-# Makes {"filter": name} known to plans built from now on. ValueError when the name is taken.
-cdef int filter_register(str name, filter_build_fn build) except -1

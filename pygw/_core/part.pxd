@@ -43,3 +43,5 @@ cdef bytes plan_text(object value, str place, size_t max_bytes)
 cdef void* plan_alloc(arena_t* arena, size_t size) except NULL
 # A terminated copy of the bytes in the plan.
 cdef int plan_keep(arena_t* arena, bytes text, span_t* out) except -1
+# Raises PlanError when two of the parts have the same `name`.
+cdef int plan_unique(list parts, str what) except -1

@@ -132,3 +132,13 @@ def shown(value: object) -> str:
         return "a huge number"
     text = text.strip("'") if isinstance(value, str) else text
     return text if len(text) <= 40 else text[:40] + "…"
+
+
+cdef int plan_unique(list parts, str what) except -1:
+    cdef Part part
+    cdef dict seen = {}
+    for part in parts:
+        name = part.name("name")
+        if seen.setdefault(name, part.place) != part.place:
+            plan_fail(part.at("name"), f"{seen[name]} has the same name")
+    return 0

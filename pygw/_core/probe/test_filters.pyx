@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint32_t
 from pygw._core.arena cimport arena_zalloc
 from pygw._core.buffer cimport (
     buffer_data, buffer_take, buffer_unref, slices_add, slices_clear, slices_init, slices_move)
-from pygw._core.build cimport filter_register
+from pygw._core.build_filters cimport filter_register
 from pygw._core.exchange cimport exchange_hand, exchange_resume
 from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep

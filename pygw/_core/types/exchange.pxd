@@ -83,6 +83,8 @@ cdef struct route_t:
     span_t path                       # plan
     uint8_t match                     # route_match
     upstream_t* upstream              # plan; NULL when a filter of the chain answers
+    span_t* param_names               # plan: of `{name}` in the path, from left to right
+    uint16_t param_count
     timeouts_t timeouts
     chain_t chain
 
@@ -195,6 +197,7 @@ cdef struct exchange_t:
     attempt_t attempt
     timer_t total                     # the route's total_ms
     void** slots                      # arena: one word for each filter, zeroed
+    span_t* params                    # arena: what the path gave for route.param_names; NULL: none
     span_t reply_body                 # plan or arena: body of our own answer
     span_t request_id                 # arena or head: X-Request-ID
     uint64_t started_ns               # monotonic: the head was complete

@@ -1,0 +1,115 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# Owns: which filters there are; a route's chain from its entries in a plan.
+# Thread and GIL: holds the GIL; may run on any thread; touches nothing published.
+# Never does: publish.
+# Read next: build_filters.pxd for the contract.
+"""The filters of a plan, and chains of them."""
+
+from libc.stdint cimport uint16_t
+from pygw._core.filters.body_limit cimport body_limit_build
+from pygw._core.filters.echo cimport echo_build
+from pygw._core.filters.headers cimport headers_build
+from pygw._core.filters.ip cimport ip_build
+from pygw._core.filters.redirect cimport redirect_build
+from pygw._core.filters.respond cimport respond_build
+from pygw._core.limits cimport FILTERS_MAX
+from pygw._core.part cimport plan_alloc, plan_fail
+from pygw._core.types.exchange cimport (
+    filter_t, PHASES, PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE,
+    PHASE_RESPONSE_BODY)
+
+
+# --- the filters there are ------------------------------------------------------------------------
+
+
+cdef class Maker:
+    cdef filter_build_fn build
+
+
+cdef dict makers = {}
+
+
+cdef int filter_register(str name, filter_build_fn build) except -1:
+    cdef Maker maker = Maker()
+    if name in makers:
+        raise ValueError(f"there is a filter {name} already")
+    maker.build = build
+    makers[name] = maker
+    return 0
+
+
+filter_register("headers", headers_build)
+filter_register("ip", ip_build)
+filter_register("body_limit", body_limit_build)
+filter_register("respond", respond_build)
+filter_register("redirect", redirect_build)
+filter_register("echo", echo_build)
+
+
+# --- chains ---------------------------------------------------------------------------------------
+
+
+cdef bint filter_acts(const filter_t* f, int phase) noexcept nogil:
+    if phase == PHASE_REQUEST:
+        return f.ops.request != NULL
+    if phase == PHASE_REQUEST_BODY:
+        return f.ops.request_body != NULL
+    if phase == PHASE_ATTEMPT:
+        return f.ops.attempt != NULL
+    if phase == PHASE_RESPONSE:
+        return f.ops.response != NULL
+    if phase == PHASE_RESPONSE_BODY:
+        return f.ops.response_body != NULL
+    return f.ops.log != NULL
+
+
+cdef int chain_sort(chain_t* chain, arena_t* arena) except -1:
+    cdef uint16_t i
+    cdef int phase
+    cdef filter_t* f
+    for phase in range(PHASES):
+        for i in range(chain.filter_count):
+            f = &chain.filters[i]
+            if not filter_acts(f, phase):
+                continue
+            if chain.by_phase[phase] == NULL:
+                chain.by_phase[phase] = <filter_t**>plan_alloc(
+                    arena, chain.filter_count * sizeof(filter_t*))
+            chain.by_phase[phase][chain.counts[phase]] = f
+            chain.counts[phase] += 1
+    return 0
+
+
+cdef int filter_build(Part part, arena_t* arena, filter_t* out) except -1:
+    cdef Maker maker
+    cdef str name = part.text("filter", 64).decode()
+    if name not in makers:
+        plan_fail(part.at("filter"), f"there is no filter {ascii(name)}")
+    maker = makers[name]
+    maker.build(part, arena, out)
+    return 0
+
+
+cdef int chain_build(Part part, arena_t* arena, chain_t* chain) except -1:
+    cdef list entries = part.parts("middleware")
+    cdef Part entry
+    cdef filter_t* f
+    if len(entries) > FILTERS_MAX:
+        plan_fail(part.at("middleware"), f"has more than {<int>FILTERS_MAX} filters")
+    chain.filters = <filter_t*>plan_alloc(arena, len(entries) * sizeof(filter_t))
+    for entry in entries:
+        f = &chain.filters[chain.filter_count]
+        f.slot = chain.filter_count
+        filter_build(entry, arena, f)
+        chain.filter_count += 1       # from here on plan_free gives its conf back
+        entry.finish()
+        chain.edits_request_body |= f.ops.edits_request_body
+        chain.edits_response_body |= f.ops.edits_response_body
+    return chain_sort(chain, arena)
+
+
+cdef void chain_free(chain_t* chain) noexcept nogil:
+    cdef uint16_t i
+    for i in range(chain.filter_count):
+        if chain.filters[i].ops.conf_free != NULL:
+            chain.filters[i].ops.conf_free(chain.filters[i].conf)

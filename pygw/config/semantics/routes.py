@@ -1,0 +1,52 @@
+"""Rules between routes, and between a route and its upstream.
+
+Owns: references, duplicates and unreachable parts.
+Runs in: the control plane, on plain data that may be malformed.
+Never does: judge a single value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import Path, hint
+from ..values import parse_path_match
+from .middleware import TERMINAL, entry_problems
+from .tools import Finding, items, mapping, repeated
+
+
+def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is wrong with the list of routes."""
+    names = [mapping(route).get("name", f"r{i}") for i, route in enumerate(routes, 1)]
+    yield from repeated(("routes",), ("name",), names, "name", str)
+    paths = [mapping(mapping(route).get("match")).get("path") for route in routes]
+    yield from repeated(("routes",), ("match", "path"), paths, "path", parse_path_match)
+    for index, route in enumerate(routes):
+        if isinstance(route, Mapping):
+            path: Path = ("routes", index)
+            filters = items(route.get("middleware"))
+            yield from _upstream_of(path, route, filters, upstreams)
+            for place, entry in enumerate(filters):
+                if isinstance(entry, Mapping):
+                    yield from entry_problems((*path, "middleware", place), entry)
+
+
+def _upstream_of(
+    path: Path, route: Mapping[str, Any], filters: Sequence[Any], upstreams: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Exactly one thing must answer a route: its upstream or the last filter."""
+    upstream = route.get("upstream")
+    if isinstance(upstream, str) and upstream not in upstreams:
+        yield (*path, "upstream"), f"unknown upstream; {hint(upstream, upstreams, 'upstreams')}"
+    for place, entry in enumerate(filters):
+        kind = next((k for k in TERMINAL if k in mapping(entry)), None)
+        if kind is None:
+            continue
+        if place + 1 < len(filters):
+            yield (*path, "middleware", place + 1), f"never runs: {kind} before it always answers"
+        elif "upstream" in route:
+            yield (*path, "upstream"), f"is never reached: {kind} in middleware always answers"
+        return
+    if "upstream" not in route:
+        yield path, f"needs an upstream, or a filter that answers: {', '.join(TERMINAL)}"

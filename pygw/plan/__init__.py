@@ -1,0 +1,58 @@
+"""From a checked configuration to the plan that a worker compiles.
+
+Owns: the plan's form: plain JSON values, every default filled in, every timeout resolved (global,
+overridden by upstream, overridden by route), durations in milliseconds (0 = off), sizes in bytes.
+Runs in: the supervisor; a worker only hands the serialised text to the data plane.
+Never does: judge; what `pygw.config` let through is good.
+Read next: `pygw.worker`, which publishes it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from ..config.model import Config
+from .routes import plan_route
+from .upstreams import plan_upstream
+
+PLAN_VERSION = 1
+"""Raised when the form changes, so that a worker can refuse a plan it would misread."""
+
+Plan = dict[str, Any]
+
+
+def new_pseudonym() -> str:
+    """A name for Via that differs between instances, so that chained gateways see no loop."""
+    return f"pygw-{secrets.token_hex(3)}"
+
+
+def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
+    """The plan of `config`; `pseudonym` names this instance where the configuration does not."""
+    log = config.access_log
+    limits = config.limits
+    return {
+        "version": PLAN_VERSION,
+        "generation": generation,
+        "via": config.forwarding.via or pseudonym,
+        "forwarded": config.forwarding.forwarded,
+        "trusted_proxies": list(config.forwarding.trusted_proxies),
+        "access_log": None if log is None else {"format": log.format},
+        "timeouts": {f"{name}_ms": value for name, value in config.timeouts},
+        "limits": dict(limits),
+        "listeners": [
+            {"name": listener.name or f"l{number}", "half_close": listener.half_close}
+            for number, listener in enumerate(config.listeners, 1)
+        ],
+        "upstreams": [
+            plan_upstream(name, upstream, config.timeouts)
+            for name, upstream in config.upstreams.items()
+        ],
+        "routes": [plan_route(n, route, config) for n, route in enumerate(config.routes, 1)],
+    }
+
+
+def serialise_plan(plan: Plan) -> bytes:
+    """The plan as UTF-8 JSON, the form `Worker.publish` takes."""
+    return json.dumps(plan, ensure_ascii=False, separators=(",", ":")).encode("utf-8")

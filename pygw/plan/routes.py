@@ -1,0 +1,37 @@
+"""The routes of a plan.
+
+Owns: routes with their names, timeouts and chains.
+Runs in: the supervisor.
+Never does: judge; what `pygw.config` let through is good.
+Read next: `filters`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config.model import Config
+from ..config.model.base import SideTimeouts
+from ..config.model.routes import Route
+from .filters import plan_filter
+from .upstreams import side_timeouts
+
+Plan = dict[str, Any]
+
+
+def plan_route(number: int, route: Route, config: Config) -> Plan:
+    """The route that stands at place `number`, from 1."""
+    timeouts = None
+    if route.upstream is not None:
+        upstream = config.upstreams[route.upstream]
+        timeouts = side_timeouts(config.timeouts, upstream.timeouts, route.timeouts)
+    elif route.timeouts != SideTimeouts():
+        timeouts = side_timeouts(config.timeouts, route.timeouts)
+    return {
+        "name": route.name or f"r{number}",
+        "match": route.match.path.kind,
+        "path": route.match.path.path,
+        "upstream": route.upstream,
+        "timeouts": timeouts,
+        "middleware": [plan_filter(entry) for entry in route.middleware],
+    }
