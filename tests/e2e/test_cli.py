@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from pygw import __version__
-from pygw.cli import Job, find_config, render_banner
+from pygw.cli.common import find_config
+from pygw.cli.run import Job, render_banner
 from pygw.config import Config
 from pygw.listeners import OpenListener, close_listeners, open_listeners
 

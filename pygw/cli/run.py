@@ -1,29 +1,26 @@
-"""The `pygw` command.
+"""`pygw run`.
 
-Owns: arguments, the search for a configuration, the banner, exit codes (0 ok, 1 failed, 2 usage).
-Runs in: the supervisor's process; everything heavy is imported by the command that needs it.
-Never does: write anything but data to standard output; what a person reads goes to standard error.
-Read next: `supervisor`.
+Owns: what to serve (a configuration, one service, the quickstart) and the banner.
+Runs in: the supervisor's process.
+Never does: supervise; that is `pygw.supervisor`.
+Read next: `pygw.supervisor`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__
+from .. import __version__
+from .common import fail, find_config, read_config
 
 if TYPE_CHECKING:
-    from .config import Config
-    from .listeners import OpenListener
-
-LOOKUP = ("pygw.yaml", "$PYGW_CONFIG", "/etc/pygw/pygw.yaml")
-"""Where a configuration is looked for when none is named, in this order."""
+    from ..config import Config
+    from ..listeners import OpenListener
 
 QUICKSTART_BIND = "127.0.0.1:8080"
 """Where the quickstart and `--to` listen: this machine only."""
@@ -37,18 +34,14 @@ class Job:
     leads_to: str
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="pygw", message="%(prog)s %(version)s")
-def main() -> None:
-    """An edge gateway: a reverse proxy with middleware."""
-
-
-@main.command()
+@click.command("run")
 @click.argument("config", required=False, type=click.Path())
 @click.option("--to", "target", metavar="URL", help="Proxy everything to this one service.")
 @click.option("--listen", metavar="ADDR", help="Listen here instead of at the first listener.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.")
-def run(config: str | None, target: str | None, listen: str | None, workers: int | None) -> None:
+def command(
+    config: str | None, target: str | None, listen: str | None, workers: int | None
+) -> None:
     """Serve until TERM or Ctrl-C.
 
     Without CONFIG, ./pygw.yaml, $PYGW_CONFIG and /etc/pygw/pygw.yaml are looked for; without any of
@@ -61,26 +54,6 @@ def run(config: str | None, target: str | None, listen: str | None, workers: int
         overrides["listen"] = _checked_bind(listen)
     job = _to_job(target, overrides) if target is not None else _config_job(config, overrides)
     sys.exit(_serve(job, _library_versions()))
-
-
-@main.command()
-def doctor() -> None:
-    """Show whether pygw can run here, and what to do if not."""
-    from . import doctor as examiner
-
-    report = examiner.report()
-    click.echo(examiner.render(report), nl=False)
-    sys.exit(0 if report.ok else 1)
-
-
-def find_config(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The configuration file to use when none is named, or None."""
-    for place in LOOKUP:
-        path = environ.get(place[1:], "") if place.startswith("$") else place
-        # A file that the user named is taken even if it is missing: then that is the error.
-        if path and (place.startswith("$") or os.path.exists(path)):
-            return path
-    return None
 
 
 def render_banner(job: Job, listeners: Sequence[OpenListener], libraries: Mapping[str, str]) -> str:
@@ -99,8 +72,8 @@ def render_banner(job: Job, listeners: Sequence[OpenListener], libraries: Mappin
 def _serve(job: Job, libraries: Mapping[str, str]) -> int:
     import asyncio
 
-    from .log import set_up_log
-    from .supervisor import Supervisor
+    from ..log import set_up_log
+    from ..supervisor import Supervisor
 
     def announce(listeners: Sequence[OpenListener]) -> None:
         click.echo(render_banner(job, listeners, libraries), err=True)
@@ -110,7 +83,7 @@ def _serve(job: Job, libraries: Mapping[str, str]) -> int:
 
 
 def _config_job(path: str | None, overrides: Mapping[str, Any]) -> Job:
-    from .config import Config, ConfigError, load_config
+    from ..config import Config
 
     path = path if path is not None else find_config()
     if path is None:
@@ -121,17 +94,14 @@ def _config_job(path: str | None, overrides: Mapping[str, Any]) -> Job:
             "routes": [{"name": "echo", "match": {"path": "/*"}, "middleware": [{"echo": {}}]}],
         }
         return Job(Config.from_data(data), "built-in echo")
-    try:
-        config = load_config(path, overrides=overrides)
-    except ConfigError as error:
-        _fail(str(error))
+    config = read_config(path, overrides)
     count = len(config.routes)
     return Job(config, f"{count} route{'' if count == 1 else 's'} of {path}")
 
 
 def _to_job(url: str, overrides: Mapping[str, Any]) -> Job:
-    from .config import Config
-    from .config.values import parse_target
+    from ..config import Config
+    from ..config.values import parse_target
 
     try:
         target = parse_target(url)
@@ -147,7 +117,7 @@ def _to_job(url: str, overrides: Mapping[str, Any]) -> Job:
 
 
 def _checked_bind(text: str) -> str:
-    from .config.values import parse_bind
+    from ..config.values import parse_bind
 
     try:
         return str(parse_bind(text))
@@ -157,14 +127,9 @@ def _checked_bind(text: str) -> str:
 
 def _library_versions() -> dict[str, str]:
     """The C libraries' versions; ends the command when one of them cannot be used."""
-    from . import doctor as examiner
+    from .. import doctor as examiner
 
     report = examiner.report()
     if not report.ok:
-        _fail(examiner.render(report).rstrip("\n"))
+        fail(examiner.render(report).rstrip("\n"))
     return {row.part: row.version for row in report.rows if row.part in ("libuv", "llhttp")}
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(1)
