@@ -23,7 +23,7 @@ from pygw._core.timer cimport wheel_t
 cdef struct worker_t:
     host_t host               # first: what exchanges see
     plan_t* plan              # own: the current one (one reference)
-    uint32_t plans            # alive: current and pinned
+    uint32_t plans            # alive: current, pinned and prepared
     size_t plans_bytes        # of all of them
     uint64_t* counters        # borrow(Worker, for ever): shared memory or a page of its own
     uv_loop_t* loop           # borrow(loop, until host_closed); NULL: in memory, time by hand
@@ -47,8 +47,14 @@ cdef struct worker_t:
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil
 # Everything is closed: gives memory back.
 cdef void host_fini(worker_t* w) noexcept nogil
-# Ties the plan's targets to pools and makes it current; the old one goes when its last exchange
-# does. 0 or E_CORE_MEMORY (then `plan` is still the caller's).
+# Two steps to a new plan. Prepare does all that can fail: it ties the plan's targets to pools. 0,
+# and commit or drop must follow; or E_CORE_MEMORY, and `plan` is still the caller's.
+cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil
+# Makes a prepared plan current by one store; the old one goes when its last exchange does.
+cdef void host_commit(worker_t* w, plan_t* plan) noexcept nogil
+# A prepared plan is not wanted: it goes.
+cdef void host_drop(worker_t* w, plan_t* plan) noexcept nogil
+# Both steps at once: 0 or E_CORE_MEMORY, as prepare.
 cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil
 # No further connection, no further request.
 cdef void host_drain(worker_t* w) noexcept nogil

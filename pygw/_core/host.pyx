@@ -21,8 +21,8 @@ from pygw._core.ids cimport ids_init
 from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
 from pygw._core.pool cimport (
-    pool_t, pools_init, pools_fini, pools_stop, pool_get, pool_unref, pool_attempt_start,
-    pool_attempt_end)
+    pool_t, pools_init, pools_fini, pools_stop, pool_bound, pool_get, pool_unref,
+    pool_attempt_start, pool_attempt_end)
 from pygw._core.relay cimport relay_t, relays_init, relays_fini, relay_start, relay_stop
 from pygw._core.resolver cimport resolver_close, resolver_init
 from pygw._core.stats cimport (
@@ -217,27 +217,47 @@ cdef void plan_untie(plan_t* plan) noexcept nogil:
                 target.pool = NULL
 
 
-cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil:
+cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil:
+    cdef uint32_t i, k
+    cdef upstream_t* u
+    for i in range(plan.upstream_count):
+        u = &plan.upstreams[i]
+        for k in range(u.target_count):
+            u.targets[k].pool = pool_get(&w.pools, &u.targets[k])
+            if u.targets[k].pool == NULL:
+                plan_untie(plan)
+                return E_CORE_MEMORY
+            u.targets[k].health = &(<pool_t*>u.targets[k].pool).health
+    w.plans += 1
+    w.plans_bytes += plan_bytes(plan)
+    return 0
+
+
+cdef void host_commit(worker_t* w, plan_t* plan) noexcept nogil:
     cdef uint32_t i, k
     cdef upstream_t* u
     cdef plan_t* old = w.plan
     for i in range(plan.upstream_count):
         u = &plan.upstreams[i]
         for k in range(u.target_count):
-            u.targets[k].pool = pool_get(&w.pools, &u.targets[k], &u.limits,
-                                         u.timeouts.connect_ms)
-            if u.targets[k].pool == NULL:
-                plan_untie(plan)
-                return E_CORE_MEMORY
-            u.targets[k].health = &(<pool_t*>u.targets[k].pool).health
+            pool_bound(<pool_t*>u.targets[k].pool, &u.limits, u.timeouts.connect_ms)
     w.plan = plan
-    w.plans += 1
-    w.plans_bytes += plan_bytes(plan)
     if old != NULL:
         old.refs -= 1
         if old.refs == 0:
             on_plan_unpin(&w.downs, old)
-    return 0
+
+
+cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil:
+    cdef int error = host_prepare(w, plan)
+    if error == 0:
+        host_commit(w, plan)
+    return error
+
+
+cdef void host_drop(worker_t* w, plan_t* plan) noexcept nogil:
+    plan.refs = 0
+    on_plan_unpin(&w.downs, plan)
 
 
 cdef void host_drain(worker_t* w) noexcept nogil:

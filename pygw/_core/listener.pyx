@@ -7,6 +7,7 @@
 # At the bound a client is announced and not taken: libuv then stops polling the socket, and later
 # clients wait in the kernel's queue. It is taken when a connection goes.
 
+from libc.stdint cimport uint32_t
 from libc.string cimport memset
 from posix.unistd cimport close
 from pygw._core.check cimport unlikely
@@ -77,7 +78,8 @@ cdef void listeners_resume(listeners_t* home) noexcept nogil:
         listener = listener.next
 
 
-cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index) noexcept nogil:
+cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index,
+                       uint32_t key) noexcept nogil:
     cdef listener_t* listener = <listener_t*>block_take(&home.blocks)
     cdef int error
     if listener == NULL:
@@ -86,6 +88,7 @@ cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index) 
     memset(listener, 0, sizeof(listener_t))
     listener.home = home
     listener.index = index
+    listener.key = key
     listener.is_unix = is_unix
     listener.handle = <char*>listener + listener_bytes()
     if is_unix:
@@ -104,6 +107,18 @@ cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index) 
         listener.closing = True
         uv.close(<uv_handle_t*>listener.handle, on_closed)
     return error
+
+
+cdef void listener_close(listeners_t* home, uint32_t key) noexcept nogil:
+    cdef listener_t* listener = home.first
+    while listener != NULL and (listener.key != key or listener.closing):
+        listener = listener.next
+    if listener == NULL:
+        return
+    if listener.waiting:
+        down_accept(home.downs, <uv_stream_t*>listener.handle, listener.is_unix, listener.index)
+    listener.closing = True
+    uv.close(<uv_handle_t*>listener.handle, on_closed)
 
 
 cdef void listeners_close(listeners_t* home) noexcept nogil:

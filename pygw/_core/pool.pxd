@@ -52,8 +52,9 @@ cdef void pools_fini(pools_t* home) noexcept nogil
 # Closes every connection and refuses new ones; `open` falls to 0 in later turns.
 cdef void pools_stop(pools_t* home) noexcept nogil
 # The pool of a target (made when it is new), with one reference more; NULL: out of memory.
-cdef pool_t* pool_get(pools_t* home, target_t* target, const pool_limits_t* limits,
-                      uint32_t connect_ms) noexcept nogil
+cdef pool_t* pool_get(pools_t* home, target_t* target) noexcept nogil
+# What the plan that becomes current says of it.
+cdef void pool_bound(pool_t* pool, const pool_limits_t* limits, uint32_t connect_ms) noexcept nogil
 cdef void pool_unref(pool_t* pool) noexcept nogil
 
 # host.attempt_start and host.attempt_end (types/exchange.pxd).

@@ -63,8 +63,7 @@ cdef bint pool_is(pool_t* pool, target_t* target) noexcept nogil:
             and memcmp(pool.host, target.host.ptr, target.host.len) == 0)
 
 
-cdef pool_t* pool_get(pools_t* home, target_t* target, const pool_limits_t* limits,
-                      uint32_t connect_ms) noexcept nogil:
+cdef pool_t* pool_get(pools_t* home, target_t* target) noexcept nogil:
     cdef pool_t* pool = home.first
     while pool != NULL and not pool_is(pool, target):
         pool = pool.next
@@ -73,9 +72,12 @@ cdef pool_t* pool_get(pools_t* home, target_t* target, const pool_limits_t* limi
         if pool == NULL:
             return NULL
     pool.refs += 1
+    return pool
+
+
+cdef void pool_bound(pool_t* pool, const pool_limits_t* limits, uint32_t connect_ms) noexcept nogil:
     pool.limits = limits[0]
     pool.connect_ms = connect_ms
-    return pool
 
 
 cdef pool_t* pool_make(pools_t* home, target_t* target) noexcept nogil:

@@ -13,17 +13,27 @@ from libc.stdint cimport uint32_t, uint64_t
 from posix.mman cimport mmap, munmap, MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE
 from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
 from pygw._core.access_log cimport access_log_reopen
-from pygw._core.build cimport plan_build_within, plan_free
+from pygw._core.build cimport plan_build_within, plan_bytes, plan_free
 from pygw._core.host cimport *
 from pygw._core.libs.uv cimport loop_ptr, uv_loop_t
 from pygw._core.limits cimport PLAN_BYTES_MAX, PLANS_MAX, RESERVED_FILES
-from pygw._core.listener cimport listener_open
+from pygw._core.listener cimport listener_close, listener_open
 from pygw._core.stats cimport ST_COUNT, STATS_BYTES, stat_get
 from pygw._core.stats import stats_names
 from pygw._core.transport cimport transports_flush
 from pygw._core.types.exchange cimport plan_t
 
 POLL_S = 0.005      # how often an ending worker looks whether everything is closed
+
+
+cdef class Compiled:
+    """A plan that ``Worker.compile`` made and no worker serves by yet."""
+
+    cdef plan_t* plan         # own, until it is prepared
+
+    def __dealloc__(self):
+        if self.plan != NULL:
+            plan_free(self.plan)
 
 
 cdef class Worker:
@@ -36,6 +46,7 @@ cdef class Worker:
     """
 
     cdef worker_t* w
+    cdef plan_t* prepared     # own; NULL: none
     cdef void* page
     cdef bint shared
     cdef object loop
@@ -77,22 +88,54 @@ cdef class Worker:
             else:
                 PyMem_RawFree(self.page)
 
-    def publish(self, bytes plan_json not None):
-        """Serves by this plan from now on; running exchanges keep the one they began with.
+    def compile(self, bytes plan_json not None):
+        """The plan of this text, which touches nothing that is served: legal on any thread.
 
-        Raises PlanError (a ValueError) naming the place and the fault, RuntimeError when too many
-        old plans are still in use; then the current plan stays.
+        Raises PlanError (a ValueError) naming the place and the fault.
         """
-        cdef plan_t* plan
-        cdef int error
+        cdef Compiled made = Compiled()
+        # Read here while the loop may write it: an old figure is as good, `prepare` looks again.
+        made.plan = plan_build_within(plan_json, PLAN_BYTES_MAX - self.w.plans_bytes)
+        made.plan.limits.max_connections = min(made.plan.limits.max_connections,
+                                               self._connections())
+        return made
+
+    def prepare(self, Compiled made not None):
+        """Does all that can fail before this plan is served: ``commit`` or ``drop`` must follow.
+
+        Raises RuntimeError when too many old plans are still in use, or too much of them.
+        """
+        cdef plan_t* plan = made.plan
+        if plan == NULL or self.prepared != NULL:
+            raise RuntimeError("one plan after the other, each once")
         if self.w.plans >= PLANS_MAX:
             raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
-        plan = plan_build_within(plan_json, PLAN_BYTES_MAX - self.w.plans_bytes)
-        plan.limits.max_connections = min(plan.limits.max_connections, self._connections())
-        error = host_publish(self.w, plan)
-        if error != 0:
-            plan_free(plan)
+        if self.w.plans_bytes + plan_bytes(plan) > PLAN_BYTES_MAX:
+            raise RuntimeError(f"{self.w.plans} plans of {self.w.plans_bytes} bytes are still in"
+                               f" use by running exchanges: no room for {plan_bytes(plan)} more")
+        if host_prepare(self.w, plan) != 0:
             raise MemoryError
+        self.prepared = plan
+        made.plan = NULL
+
+    def commit(self):
+        """Serves by the prepared plan from now on; running exchanges keep the one they began
+        with."""
+        if self.prepared == NULL:
+            raise RuntimeError("no plan was prepared")
+        host_commit(self.w, self.prepared)
+        self.prepared = NULL
+
+    def drop(self):
+        """Forgets the prepared plan, if there is one."""
+        if self.prepared != NULL:
+            host_drop(self.w, self.prepared)
+            self.prepared = NULL
+
+    def publish(self, bytes plan_json not None):
+        """Compiles, prepares and commits; when one of these raises, the current plan stays."""
+        self.prepare(self.compile(plan_json))
+        self.commit()
 
     cdef uint32_t _connections(self) except 0:
         # Each client may need a connection to a target: half of the descriptors are theirs.
@@ -102,11 +145,11 @@ cdef class Worker:
             return 1
         return <uint32_t>min((files.rlim_cur - RESERVED_FILES) // 2, 0x7FFFFFFF)
 
-    def listen(self, int fd, str listener not None):
+    def listen(self, int fd, str listener not None, uint32_t key=0):
         """Accepts clients at a copy of ``fd``, a bound TCP or unix stream socket.
 
-        ``listener`` names it in the current plan. Raises LookupError for an unknown name, OSError
-        when the socket can not listen.
+        ``listener`` names it in the current plan, ``key`` for ``unlisten``. Raises LookupError for
+        an unknown name, OSError when the socket can not listen.
         """
         cdef plan_t* plan = self.w.plan
         cdef uint32_t i
@@ -121,9 +164,14 @@ cdef class Worker:
         import socket
         with socket.socket(fileno=os.dup(fd)) as copy:
             is_unix = copy.family == socket.AF_UNIX
-            error = listener_open(&self.w.listeners, copy.detach(), is_unix, i)
+            error = listener_open(&self.w.listeners, copy.detach(), is_unix, i, key)
         if error != 0:
             raise OSError(-error, f"listener {listener!r}: {os.strerror(-error)}")
+
+    def unlisten(self, uint32_t key):
+        """Accepts no further clients at the socket with this key; its connections live on."""
+        listener_close(&self.w.listeners, key)
+        transports_flush(&self.w.transports)
 
     def reopen_log(self, int fd):
         """Writes the access log to a copy of ``fd`` from now on."""
@@ -164,6 +212,7 @@ cdef class Worker:
         """Closes everything now; nothing happens when everything is closed already."""
         if host_closed(self.w):
             return
+        self.drop()
         host_stop(self.w)
         transports_flush(&self.w.transports)
         while host_open(self.w):

@@ -99,9 +99,6 @@ def allocations() -> int:
     return shortage_count()
 
 
-# --- one end --------------------------------------------------------------------------------------
-
-
 cdef class End:
     """A test's end of one connection: a client of the worker, or a service it connected to."""
 
@@ -245,15 +242,13 @@ cdef class End:
         return memory_ended(&self.end, status)
 
 
-# --- the worker -----------------------------------------------------------------------------------
-
-
 cdef class MemoryWorker:
     """``policy`` decides each connect: a function of its ``End`` that answers ``"accept"``,
     ``"hold"`` or an errno's name; None accepts. ``connections`` are all that were opened."""
 
     cdef memory_worker_t m
     cdef worker_t* w
+    cdef plan_t* prepared     # own, from `prepare` to `commit`
     cdef list spare           # what m.net.spare links
     cdef list ends            # all of both sides that are not over
     cdef bytearray log_bytes
@@ -316,15 +311,23 @@ cdef class MemoryWorker:
                 end.refuse(answer)
         return len(fresh)
 
-    def publish(self, bytes plan_json not None) -> None:
-        """As ``Worker.publish``."""
-        cdef plan_t* plan
+    def prepare(self, bytes plan_json not None) -> None:
+        """As ``Worker.compile`` and ``Worker.prepare``; ``commit`` must follow."""
         if self.w.plans >= PLANS_MAX:
             raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
-        plan = plan_build(plan_json)
-        if host_publish(self.w, plan) != 0:
-            plan_free(plan)
+        self.prepared = plan_build(plan_json)
+        if host_prepare(self.w, self.prepared) != 0:
+            plan_free(self.prepared)
             raise MemoryError
+
+    def commit(self, bint wanted=True) -> None:
+        """As ``Worker.commit``, or, when it is not wanted, ``Worker.drop``."""
+        (host_commit if wanted else host_drop)(self.w, self.prepared)
+
+    def publish(self, bytes plan_json not None) -> None:
+        """As ``Worker.publish``."""
+        self.prepare(plan_json)
+        self.commit()
 
     def connect(self, int listener=0, str peer="192.0.2.1:1234") -> End:
         """A client of the listener with that index in the plan; ``peer`` may be ``unix:``.
