@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 MS_PER_UNIT: Mapping[str, int] = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -66,6 +67,14 @@ class Duration:
     def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)
 
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = _json_schema(MS_PER_UNIT, "duration", "30s", "500ms")
+        if self.off:
+            schema["pattern"] += "|^off$"
+        return schema
+
 
 @dataclass(frozen=True)
 class Size:
@@ -85,6 +94,17 @@ class Size:
 
     def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return _json_schema(BYTES_PER_UNIT, "size", "64KiB", "10MiB")
+
+
+def _json_schema(units: Mapping[str, int], kind: str, *examples: str) -> JsonSchemaValue:
+    """`x-unit` is for `pygw.config.schema`, which writes defaults with their units by it."""
+    pattern = rf"^[0-9]{{1,15}}(\.[0-9]{{1,6}})? ?({'|'.join(units)})$"
+    return {"type": "string", "pattern": pattern, "examples": list(examples), "x-unit": kind}
 
 
 def _parse(text: object, units: Mapping[str, int], what: str, base: str) -> int:

@@ -8,7 +8,7 @@ Read next: `base`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -26,14 +26,34 @@ class Config(Part):
     """A whole configuration."""
 
     workers: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
+    """Processes that serve, each on one core."""
+
     drain: Annotated[int, Duration(0, 86_400_000)] = 30_000
-    access_log: Annotated[AccessLog | None, BeforeValidator(off_is_none)] = AccessLog()
+    """Longest wait for running requests when the gateway ends."""
+
+    access_log: Annotated[
+        AccessLog | None,
+        BeforeValidator(off_is_none, json_schema_input_type=AccessLog | Literal["off"]),
+    ] = AccessLog()
+    """A line for each request, or off."""
+
     forwarding: Forwarding = Forwarding()
+    """What is believed of, and told about, the peers on the way."""
+
     timeouts: Timeouts = Timeouts()
+    """The defaults of every wait."""
+
     limits: Limits = Limits()
+    """Bounds on what a client may send and hold."""
+
     listeners: Annotated[list[Listener], Field(min_length=1)]
+    """Where clients are accepted."""
+
     upstreams: dict[Name, Upstream] = {}
+    """The services behind the gateway, each under a name of your own."""
+
     routes: Annotated[list[Route], Field(min_length=1)]
+    """Which requests go where."""
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Config:

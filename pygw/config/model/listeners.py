@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import PlainValidator
-
 from ..values import Bind, parse_bind
-from .base import Name, Part
+from .base import Name, Parsed, Part, text
 
 
 class Listener(Part):
-    """An address that accepts clients. `half_close` says what a client's FIN means while its
-    request runs: `abort` takes it as leaving, `answer` still answers."""
+    """An address that accepts clients."""
 
     name: Name | None = None
-    bind: Annotated[Bind, PlainValidator(parse_bind)]
+    """Its name in logs and metrics; l1, l2, ... unless set."""
+
+    bind: Annotated[
+        Bind, Parsed(parse_bind, text("^unix:/|:[0-9]+$", "127.0.0.1:8080", "[::]:80", "unix:/x"))
+    ]
+    """An address literal with a port, or the path of a unix socket; port 0 takes a free one."""
+
     half_close: Literal["abort", "answer"] = "abort"
+    """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""

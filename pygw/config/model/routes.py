@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PlainValidator
+from pydantic import Field
 
 from ..values import PathMatch, parse_path_match
-from .base import Name, Part, SideTimeouts
+from .base import Name, Parsed, Part, SideTimeouts, text
 from .middleware import Middleware
 
 FILTERS_MAX = 32
@@ -23,14 +23,24 @@ FILTERS_MAX = 32
 class Match(Part):
     """A route's predicate."""
 
-    path: Annotated[PathMatch, PlainValidator(parse_path_match)]
+    path: Annotated[PathMatch, Parsed(parse_path_match, text("^/", "/v1/*", "/health"))]
+    """The path, or with a final * all that begin so; the longest match wins."""
 
 
 class Route(Part):
     """Predicate, middleware and upstream."""
 
     name: Name | None = None
+    """Its name in logs and metrics; r1, r2, ... unless set."""
+
     match: Match
+    """Which requests it takes."""
+
     timeouts: SideTimeouts = SideTimeouts()
+    """What differs from the upstream's timeouts."""
+
     middleware: Annotated[list[Middleware], Field(max_length=FILTERS_MAX)] = []
+    """Filters in the order in which they run."""
+
     upstream: str | None = None
+    """The upstream that answers; left out where a filter answers."""
