@@ -6,6 +6,7 @@ tests/adversity/test_names.py.
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -36,8 +37,10 @@ class Names:
     @property
     def env(self) -> dict[str, str]:
         """What the gateway must be started with."""
+        # A sanitizer's runtime, where there is one, must come first.
+        preloaded = [*os.environ.get("LD_PRELOAD", "").split(":"), str(self.library)]
         return {
-            "LD_PRELOAD": str(self.library),
+            "LD_PRELOAD": ":".join(filter(None, preloaded)),
             "PEER_HOSTS": str(self.hosts),
             "PEER_CLOCK": str(self.clock),
         }
