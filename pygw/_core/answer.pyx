@@ -9,11 +9,11 @@ from pygw._core.check cimport unlikely
 from pygw._core.limits cimport INFORMATIONAL_MAX, WRITE_HIGH, WRITE_LOW
 from pygw._core.types.header cimport header_t, H_UPGRADE
 from pygw._core.types.message cimport (
-    MF_SELF_MADE, MF_HEAD_ONLY, MF_EXPECT_CONTINUE, MF_UPGRADE,
-    MF_BODY_EDITED, FRAMING_NONE)
+    MF_SELF_MADE, MF_HEAD_ONLY, MF_EXPECT_CONTINUE, MF_UPGRADE)
 from pygw._core.types.stream cimport stream_t
 from pygw._core.types.exchange cimport *
 from pygw._core.buffer cimport slices_add
+from pygw._core.chain cimport chain_edit_response
 from pygw._core.fault cimport E_UP_UPGRADE, E_UP_INFORMATIONAL
 from pygw._core.forwarding cimport forwarding_response
 from pygw._core.headers cimport headers_find, headers_mark_hop
@@ -57,8 +57,8 @@ cdef int answer_send_head(exchange_t* x) noexcept nogil:
     cdef int error
     if not x.response.half.flags & MF_SELF_MADE:
         headers_mark_hop(&x.response.half.headers)
-        if x.route.chain.edits_response_body and x.response.half.framing != FRAMING_NONE:
-            x.response.half.flags |= MF_BODY_EDITED
+    if not x.flags & XF_BYPASS and x.route.chain.edits_response_body:
+        chain_edit_response(x)
     error = forwarding_response(x)
     if unlikely(error != 0):
         return error

@@ -15,5 +15,8 @@ cdef verdict_t chain_body(exchange_t* x, int phase, int start, slices_t* body,
                           bint last) noexcept nogil
 # The log phase: every filter that has one, in order.
 cdef void chain_log(exchange_t* x) noexcept nogil
+# For a filter's response phase: it will change the body of this response, so its length is not
+# announced. What no filter says this of keeps its length, and its bytes.
+cdef void chain_edit_response(exchange_t* x) noexcept nogil
 # Tells each waiting filter that its exchange ends; after it no WAIT is pending.
 cdef void chain_cancel(exchange_t* x) noexcept nogil

@@ -6,9 +6,12 @@
 
 from libc.stdint cimport uint8_t
 from pygw._core.check cimport BUG_ON
+from pygw._core.headers cimport headers_remove
 from pygw._core.types.exchange cimport (
     exchange_t, chain_t, filter_t, verdict_t, filter_head_fn, filter_body_fn, PHASE_REQUEST,
     PHASE_REQUEST_BODY, PHASE_RESPONSE, PHASE_LOG, PHASES, VERDICT_NEXT, VERDICT_WAIT)
+from pygw._core.types.header cimport H_CONTENT_LENGTH
+from pygw._core.types.message cimport FRAMING_NONE, MF_BODY_EDITED
 
 
 cdef inline filter_head_fn head_call(const filter_t* f, int phase) noexcept nogil:
@@ -55,6 +58,13 @@ cdef verdict_t chain_body(exchange_t* x, int phase, int start, slices_t* body,
         if verdict != VERDICT_NEXT:
             return chain_stopped(x, phase, i, verdict)
     return VERDICT_NEXT
+
+
+# The field goes even where no body follows: HEAD gets the fields of GET (RFC 9110 9.3.2).
+cdef void chain_edit_response(exchange_t* x) noexcept nogil:
+    headers_remove(&x.response.half.headers, H_CONTENT_LENGTH)
+    if x.response.half.framing != FRAMING_NONE:
+        x.response.half.flags |= MF_BODY_EDITED
 
 
 cdef void chain_log(exchange_t* x) noexcept nogil:

@@ -4,7 +4,7 @@
 # Never does: touch an exchange after a call that may end it: such calls stand last.
 # Read next: exchange.pxd for the contract, attempt.pyx and answer.pyx for the leaves.
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from pygw._core.check cimport BUG_ON, PYGW_DEBUG, unlikely
 from pygw._core.types.message cimport MF_SELF_MADE
 from pygw._core.types.stream cimport stream_t, stream_on_t
@@ -270,8 +270,17 @@ cdef void response_verdict(exchange_t* x, verdict_t verdict) noexcept nogil:
 
 cdef void response_on_body(stream_t* s, slices_t* slices) noexcept nogil:
     cdef exchange_t* x = <exchange_t*>s.sink
+    x.response_side.rested = False
     slices_move(&x.response_side.arrived, slices)
     response_pump(x)
+
+
+# Nothing more is at hand: what a filter keeps only to make larger pieces is called for.
+cdef void response_on_rest(stream_t* s) noexcept nogil:
+    cdef exchange_t* x = <exchange_t*>s.sink
+    x.response_side.rested = True
+    if unlikely(x.flags & XF_HELD):
+        response_pump(x)
 
 
 # The upstream half is over: its stream serves others while the client still reads.
@@ -284,6 +293,11 @@ cdef void response_on_end(stream_t* s) noexcept nogil:
 
 cdef void response_on_fault(stream_t* s, int error) noexcept nogil:
     exchange_attempt_failed(<exchange_t*>s.sink, error)
+
+
+# Does a filter keep body for which nothing more is at hand?
+cdef inline bint response_held(exchange_t* x) noexcept nogil:
+    return (x.flags & XF_HELD and x.response_side.rested and not x.response_side.last_given)
 
 
 cdef void response_pump(exchange_t* x) noexcept nogil:
@@ -300,8 +314,11 @@ cdef void response_pump(exchange_t* x) noexcept nogil:
         return
     last = side.end_arrived and not side.last_given
     if side.arrived.first == NULL and not last:
-        response_send(x)
-        return
+        if not response_held(x):
+            response_send(x)
+            return
+        side.rested = False
+    x.flags &= ~<uint32_t>XF_HELD                    # whoever still keeps something says so again
     slices_move(&side.hand, &side.arrived)
     side.last_given |= last
     side.running = True
@@ -320,7 +337,8 @@ cdef void response_body_verdict(exchange_t* x, verdict_t verdict) noexcept nogil
         return
     slices_move(&side.passed, &side.hand)
     side.end_passed = side.last_given
-    if side.arrived.first != NULL or (side.end_arrived and not side.last_given):
+    if (side.arrived.first != NULL or (side.end_arrived and not side.last_given)
+            or response_held(x)):
         response_pump(x)                             # came while a filter waited
     else:
         response_send(x)
@@ -461,6 +479,7 @@ cdef stream_on_t on_down
 on_down.head = NULL
 on_down.body = request_on_body
 on_down.end = request_on_end
+on_down.rest = NULL
 on_down.fault = request_on_fault
 on_down.drain = response_on_drain
 
@@ -468,6 +487,7 @@ cdef stream_on_t on_up
 on_up.head = response_on_head
 on_up.body = response_on_body
 on_up.end = response_on_end
+on_up.rest = response_on_rest
 on_up.fault = response_on_fault
 on_up.drain = request_on_drain
 

@@ -334,6 +334,8 @@ cdef void up_parse(up_t* up) noexcept nogil:
                 return
             up.reader_ready = False            # a 1xx: the next head follows
     up_arm(up)
+    if up.stream.on != NULL:
+        up.stream.on.rest(&up.stream)
 
 
 cdef void up_head_begin(up_t* up, exchange_t* x) noexcept nogil:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pygw._core.probe import test_filters
-from tests.unit.memory import GET, OK, Client, Gate, chunked, ok, post, serving, upstream
+from tests.unit.memory import GET, HEAD, OK, Client, Gate, chunked, ok, post, serving, upstream
 
 HEADS = ("request", "attempt", "response")
 BODIES = ("request_body", "response_body")
@@ -335,3 +335,59 @@ def test_emit_beyond_the_high_mark_stays_bounded_and_whole() -> None:
         while client.take(65536):
             pass
         assert client.answer.body == b"p" * 240_000 + b"end"
+
+
+def lazy(edit: bool = True) -> dict[str, Any]:
+    return acts("lazy", "response_body", edit=edit)
+
+
+def test_filter_that_edits_by_response_leaves_the_others_their_length_and_bytes() -> None:
+    with serving(lazy(edit=False)) as gate:
+        client = gate.client(GET)
+        gate.origin.send(ok(b"as it is"))
+        assert client.received.endswith(b"\r\n\r\nas it is")
+        assert client.answer.one("Content-Length") == b"8"
+
+
+def test_held_body_is_called_for_when_nothing_more_is_at_hand() -> None:
+    with serving(lazy()) as gate:
+        client = gate.client(GET)
+        gate.origin.send(CHUNKED_OK)
+        for number, piece in enumerate((b"one", b"two", b"three"), 1):
+            gate.origin.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+            assert client.answer.body.count(b"|") == number
+            assert client.answer.body.endswith(piece + b"|")
+        gate.origin.send(b"0\r\n\r\n")
+        assert client.answer.body == b"one|two|three||"
+        assert client.answer.complete
+
+
+def test_held_body_of_one_read_leaves_in_one_piece() -> None:
+    with serving(lazy()) as gate:
+        client = gate.client(GET)
+        gate.origin.send(CHUNKED_OK + chunked(b"one", b"two"))
+        assert client.answer.body == b"onetwo|"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_held_body_is_called_for_after_a_wait_as_well(first: bool) -> None:
+    pause = wait("response_body", 50, when="each", take=False)
+    with serving(*((pause, lazy()) if first else (lazy(), pause))) as gate:
+        client = gate.client(GET)
+        gate.origin.send(CHUNKED_OK + b"3\r\none\r\n")
+        for _ in range(4):
+            gate.advance(60)
+        assert client.answer.body == b"one|"
+        gate.origin.send(b"3\r\ntwo\r\n0\r\n\r\n")
+        for _ in range(4):
+            gate.advance(60)
+        assert client.answer.body.replace(b"|", b"") == b"onetwo"
+        assert client.answer.complete
+
+
+def test_edited_answer_of_our_own_has_the_length_it_left_with() -> None:
+    respond = {"filter": "respond", "status": 200, "headers": [], "body": "mine"}
+    with serving(acts("emit", "response_body", prefix="<", suffix=">"), respond) as gate:
+        client = gate.client(GET + HEAD)
+        assert [a.body for a in client.answers()] == [b"<mine>", b""]
+        assert all(not a.all("Content-Length") for a in client.answers())

@@ -11,4 +11,6 @@
 #   test_upper  (body phases) replaces every piece by an upper-case copy.
 #   test_emit   (body phases) "prefix" before the first piece, "suffix" behind the last.
 #   test_abort  answers ABORT.
+#   test_lazy   (response_body) "edit": true changes the response: keeps its body until nothing more
+#               is at hand, then lets it go with a "|" behind; false leaves it as it is.
 #   test_reply  answers REPLY: "status" (default 299), the body "replied\n". So does "reply" above.

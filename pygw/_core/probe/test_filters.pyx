@@ -11,6 +11,7 @@ from pygw._core.arena cimport arena_zalloc
 from pygw._core.buffer cimport (
     buffer_data, buffer_take, buffer_unref, slices_add, slices_clear, slices_init, slices_move)
 from pygw._core.build_filters cimport filter_register
+from pygw._core.chain cimport chain_edit_response
 from pygw._core.exchange cimport exchange_hand, exchange_resume
 from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep
@@ -18,7 +19,7 @@ from pygw._core.reply cimport reply_set
 from pygw._core.types.exchange cimport (
     exchange_t, filter_t, filter_ops_t, verdict_t, PHASE_REQUEST, PHASE_REQUEST_BODY,
     PHASE_ATTEMPT, PHASE_RESPONSE, PHASE_RESPONSE_BODY, VERDICT_NEXT, VERDICT_REPLY, VERDICT_WAIT,
-    VERDICT_ABORT)
+    VERDICT_ABORT, XF_HELD)
 from pygw._core.types.header cimport span_t
 from pygw._core.types.memory cimport (
     arena_t, buffer_t, buffers_t, slice_t, slices_t, BUFFER_SMALL)
@@ -32,7 +33,8 @@ cdef enum test_kind:
     KIND_EMIT = 3
     KIND_ABORT = 4
     KIND_REPLY = 5
-    KINDS = 6
+    KIND_LAZY = 6
+    KINDS = 7
 
 cdef enum test_when:
     WHEN_FIRST = 0
@@ -58,6 +60,7 @@ cdef struct conf_t:
     uint32_t ms
     uint32_t status           # of a REPLY
     bint take
+    bint edit                 # of test_lazy: this response
     span_t prefix             # plan
     span_t suffix             # plan
 
@@ -70,9 +73,10 @@ cdef struct state_t:
     uint32_t calls
     bint pending              # WAIT was answered
 
-cdef filter_ops_t ops[6][5]
-cdef int64_t counters[6][8]
-NAMES = ("test_wait", "test_hold", "test_upper", "test_emit", "test_abort", "test_reply")
+cdef filter_ops_t ops[7][5]
+cdef int64_t counters[7][8]
+NAMES = ("test_wait", "test_hold", "test_upper", "test_emit", "test_abort", "test_reply",
+         "test_lazy")
 COUNT_NAMES = ("calls", "waits", "resumes", "cancels", "logs", "live", "stranded", "wrong_cancels")
 PHASE_NAMES = ("request", "request_body", "attempt", "response", "response_body")
 
@@ -97,6 +101,8 @@ cdef int test_build(Part part, arena_t* arena, filter_t* out, int kind) except -
     conf.kind = kind
     conf.phase = choice(part, "phase", PHASE_NAMES, None)
     conf.when = choice(part, "when", ("first", "each", "last"), "first")
+    if kind == KIND_LAZY and conf.phase != PHASE_RESPONSE_BODY:
+        plan_fail(part.at("phase"), "must be response_body")
     if kind in (KIND_HOLD, KIND_UPPER, KIND_EMIT) and not is_body(conf.phase):
         plan_fail(part.at("phase"), "must be a body phase")
     if kind == KIND_WAIT:
@@ -108,6 +114,8 @@ cdef int test_build(Part part, arena_t* arena, filter_t* out, int kind) except -
     if kind == KIND_EMIT:
         plan_keep(arena, part.text("prefix", 65536), &conf.prefix)
         plan_keep(arena, part.text("suffix", 65536), &conf.suffix)
+    if kind == KIND_LAZY:
+        conf.edit = part.flag("edit")
     out.ops = &ops[kind][conf.phase]
     out.conf = conf
     return 0
@@ -135,6 +143,10 @@ cdef int abort_build(Part part, arena_t* arena, filter_t* out) except -1:
 
 cdef int reply_build(Part part, arena_t* arena, filter_t* out) except -1:
     return test_build(part, arena, out, KIND_REPLY)
+
+
+cdef int lazy_build(Part part, arena_t* arena, filter_t* out) except -1:
+    return test_build(part, arena, out, KIND_LAZY)
 
 
 # --- run ------------------------------------------------------------------------------------------
@@ -297,6 +309,33 @@ cdef verdict_t emit_body(exchange_t* x, const filter_t* f, slices_t* body,
     return VERDICT_NEXT
 
 
+cdef verdict_t lazy_head(exchange_t* x, const filter_t* f) noexcept nogil:
+    if (<conf_t*>f.conf).edit:
+        chain_edit_response(x)
+    return VERDICT_NEXT
+
+
+cdef verdict_t lazy_body(exchange_t* x, const filter_t* f, slices_t* body,
+                         bint last) noexcept nogil:
+    cdef state_t* s = state_of(x, f)
+    cdef int error = 0
+    if s == NULL:
+        return VERDICT_ABORT
+    if not s.conf.edit:
+        return VERDICT_NEXT
+    if body.first == NULL or last:
+        slices_move(&s.held, body)
+        slices_move(body, &s.held)
+        error = slices_add(x.host.buffers, body, NULL, b"|", 1)
+    else:
+        slices_move(&s.held, body)
+        x.flags |= XF_HELD
+    if error:
+        x.error = error
+        return VERDICT_ABORT
+    return VERDICT_NEXT
+
+
 cdef verdict_t end_body(exchange_t* x, const filter_t* f, slices_t* body,
                         bint last) noexcept nogil:
     cdef state_t* s = state_of(x, f)
@@ -360,10 +399,13 @@ fill_ops(KIND_UPPER, b"test_upper")
 fill_ops(KIND_EMIT, b"test_emit")
 fill_ops(KIND_ABORT, b"test_abort")
 fill_ops(KIND_REPLY, b"test_reply")
+fill_ops(KIND_LAZY, b"test_lazy")
 fill_body(KIND_WAIT, False, wait_body)
 fill_body(KIND_HOLD, False, hold_body)
 fill_body(KIND_UPPER, True, upper_body)
 fill_body(KIND_EMIT, True, emit_body)
+fill_body(KIND_LAZY, False, lazy_body)
+ops[<int>KIND_LAZY][<int>PHASE_RESPONSE_BODY].response = lazy_head
 
 filter_register("test_wait", wait_build)
 filter_register("test_hold", hold_build)
@@ -371,6 +413,7 @@ filter_register("test_upper", upper_build)
 filter_register("test_emit", emit_build)
 filter_register("test_abort", abort_build)
 filter_register("test_reply", reply_build)
+filter_register("test_lazy", lazy_build)
 
 
 # --- doors ----------------------------------------------------------------------------------------

@@ -46,7 +46,12 @@ ctypedef void (*filter_free_fn)(void* conf) noexcept nogil
 # What a filter can do. A NULL member costs nothing: the filter is not in that phase's chain.
 # Body calls get a queue: what is left in it goes on, what the filter takes out it holds, what it
 # appends it emits; `last` is true in exactly one call a half, in which everything held must go or
-# be dropped. A body filter that may change bytes sets `edits_*`: the length is then not announced.
+# be dropped. A filter that changes bytes of every body sets `edits_*`: the length is then not
+# announced. One that decides by the response calls chain_edit_response in its response phase
+# instead, and leaves alone the bodies of those it did not announce.
+# A response body filter that keeps bytes only for the sake of fewer, larger pieces sets XF_HELD:
+# it is called with an empty queue (`last` False) when nothing more is at hand, so that nothing is
+# delayed. Others hear that call as well.
 cdef struct filter_ops_t:
     const char* name                  # static
     filter_head_fn request
@@ -155,6 +160,7 @@ cdef struct side_t:
     uint8_t last_given                # the chain has had its call with `last`
     uint8_t end_sent                  # the stream was told the end
     uint8_t running                   # its chain is on the stack: do not enter it again
+    uint8_t rested                    # the stream has told all it read; cleared by what comes next
     slices_t arrived                  # own: body the chain has not seen
     slices_t hand                     # own: body in front of the filter that waits
     slices_t passed                   # own: body that left the chain and has nowhere to go yet
@@ -171,6 +177,7 @@ cdef enum exchange_flag:
     XF_REFUSED = 256                  # the head could not be read: its spans mean nothing
     XF_BYPASS = 512                   # the response goes past its chain (a fault's answer)
     XF_ID_MADE = 1024                 # request_id is a UUID of ours
+    XF_HELD = 2048                    # a filter keeps response body until the stream rests
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
 # arrives, given back after its log phase.

@@ -18,6 +18,8 @@
 #
 # Events (stream -> sink), in this order:
 #   on_head (responses: each 1xx, then the final one), on_body*, on_end | on_fault.
+#   on_rest   all that was read has been told and the half goes on: what comes next is not here yet
+#             (responses only, after on_head or on_body).
 #   on_drain  the peer took queued bytes.
 # An event handler may call any of the stream's calls, reset included. After on_end or on_fault no
 # event but on_drain follows.
@@ -40,6 +42,7 @@ cdef struct stream_on_t:
     void (*head)(stream_t* s) noexcept nogil
     void (*body)(stream_t* s, slices_t* slices) noexcept nogil
     void (*end)(stream_t* s) noexcept nogil
+    void (*rest)(stream_t* s) noexcept nogil       # NULL on the request's side
     void (*fault)(stream_t* s, int error) noexcept nogil
     void (*drain)(stream_t* s) noexcept nogil
 
