@@ -36,6 +36,12 @@ cdef class Compiled:
             plan_free(self.plan)
 
 
+def plan_check(bytes plan_json not None):
+    """Raises PlanError (a ValueError), naming the place and the fault, for a plan that no worker
+    would take. Legal on any thread, and where no worker is."""
+    plan_free(plan_build_within(plan_json, PLAN_BYTES_MAX))
+
+
 cdef class Worker:
     """Listens, relays and logs on a running uvloop loop.
 

@@ -17,6 +17,8 @@ from .. import __version__
 
 COMMANDS = {
     "run": "run",
+    "check": "check",
+    "schema": "schema",
     "doctor": "doctor",
 }
 """Each command and its module, which has it as `command`, in the order of `pygw --help`."""

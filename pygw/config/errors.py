@@ -47,29 +47,39 @@ class ConfigError(Exception):
     """A configuration was refused; it carries every problem found, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem], file: str = "", text: str = "") -> None:
-        self.problems: tuple[Problem, ...] = tuple(sorted(problems, key=_order))
+        self.problems: tuple[Problem, ...] = tuple(sorted(problems, key=in_order))
         self.file = file
         self.text = text
         super().__init__(self.render())
 
     def render(self) -> str:
         """All problems as text: a headline each, the source line and a caret, then the count."""
-        lines = self.text.splitlines()
-        width = max((len(self._position(p)) for p in self.problems), default=0)
-        out: list[str] = []
-        for problem in self.problems:
-            position = self._position(problem).ljust(width)
-            where = f"{show_path(problem.path)}: " if problem.path else ""
-            out.append(f"{position}  error  {where}{printable(problem.message)}".lstrip())
-            out.extend(_snippet(problem, lines))
         count = len(self.problems)
-        out.append(f"{count} error{'' if count == 1 else 's'}, nothing was applied")
-        return "\n".join(out)
+        lines = render_problems(self.problems, "error", self.file, self.text)
+        return "\n".join([*lines, f"{count} error{'' if count == 1 else 's'}, nothing was applied"])
 
-    def _position(self, problem: Problem) -> str:
-        if problem.at is None:
-            return self.file
-        return f"{self.file}:{problem.at.line}:{problem.at.column}"
+
+def render_problems(problems: Sequence[Problem], kind: str, file: str, text: str) -> list[str]:
+    """The lines of problems of one kind (`error` or `warning`), in the order given."""
+
+    def position(problem: Problem) -> str:
+        at = problem.at
+        return file if at is None else f"{file}:{at.line}:{at.column}"
+
+    lines = text.splitlines()
+    width = max((len(position(p)) for p in problems), default=0)
+    out: list[str] = []
+    for problem in problems:
+        where = f"{show_path(problem.path)}: " if problem.path else ""
+        headline = f"{position(problem).ljust(width)}  {kind}  {where}{printable(problem.message)}"
+        out.append(headline.lstrip())
+        out.extend(_snippet(problem, lines))
+    return out
+
+
+def in_order(problem: Problem) -> tuple[Mark, str]:
+    """What sorts problems in the order of the file."""
+    return (problem.at or Mark(0, 0), show_path(problem.path))
 
 
 def show_path(path: Path) -> str:
@@ -107,10 +117,6 @@ def hint(word: str, known: Mapping[str, object] | Sequence[str], kind: str) -> s
     names = sorted(known)
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""
     return f"valid {kind}: {', '.join(names[:20])}{more}"
-
-
-def _order(problem: Problem) -> tuple[Mark, str]:
-    return (problem.at or Mark(0, 0), show_path(problem.path))
 
 
 def _snippet(problem: Problem, lines: list[str]) -> list[str]:

@@ -15,7 +15,9 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .masking import Secrets, looks_secret
 
 FILE_MAX_BYTES = 64 * 1024
 """Largest file that `${file:...}` inserts."""
@@ -29,10 +31,15 @@ class InterpolationError(ValueError):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where references look: `directory` is the base of relative `${file:...}` paths."""
+    """Where references look: `directory` is the base of relative `${file:...}` paths.
+
+    `secrets` and `files` collect what was inserted and must not be shown, and what was read.
+    """
 
     environ: Mapping[str, str]
     directory: str = "."
+    secrets: Secrets = field(default_factory=Secrets, compare=False)
+    files: set[str] = field(default_factory=set, compare=False)
 
     def interpolate(self, text: str) -> str:
         """The text with every reference replaced, left to right."""
@@ -72,12 +79,15 @@ class Sources:
             )
         if any("\ud800" <= c <= "\udfff" for c in value):
             raise InterpolationError(f"environment variable {name} is not valid UTF-8")
+        if looks_secret(name):
+            self.secrets.add(value)
         return value
 
     def _read(self, name: str) -> str:
         if not name or "\0" in name:
             raise InterpolationError("${file:...} needs a path")
         path = os.path.join(self.directory, name)
+        self.files.add(path)
         try:
             # WHY: without O_NONBLOCK a FIFO that nobody writes to would hang the start.
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -96,4 +106,6 @@ class Sources:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
             raise InterpolationError(f"{path} is not valid UTF-8") from None
-        return text.removesuffix("\n").removesuffix("\r")
+        text = text.removesuffix("\n").removesuffix("\r")
+        self.secrets.add(text)
+        return text

@@ -1,80 +1,193 @@
-"""From a file or text to a `Config`, or to every problem at once.
+"""From a file, a text or an object to a checked configuration, or to every problem at once.
 
-Owns: reading the file, joining pydantic's errors with marks, and the wording of type errors.
+Owns: the steps from a source to `Loaded`: read, validate, compare the parts, collect.
 Runs in: the control plane.
 Never does: apply anything; what it returns is only checked.
-Read next: `model`.
+Read next: `wording`, then `model`.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-import types
-from collections.abc import Mapping
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .document import Document, read_document
-from .errors import ConfigError, Path, Problem, hint
+from .document import Document, Walk
+from .errors import ConfigError, Problem, in_order
+from .formats import read_document
 from .interpolate import Sources
+from .masking import Secrets
 from .model import Config
-from .semantics import find_problems
+from .semantics import find_problems, find_warnings
+from .wording import translate
 
 FILE_MAX_BYTES = 16 << 20
 """Largest configuration file."""
 
-_TYPE_MESSAGES = {
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "string_type": "must be text; put the value in quotes",
-    "list_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "too_short": "must not be empty",
-    "string_too_short": "must not be empty",
-}
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checked configuration and where it came from.
+
+    `files` is everything it was read from: the file or the modules, and what `${file:...}` names.
+    `secrets` masks it, and whatever is made of it, where it is shown. `warnings` are about what
+    works but is hardly meant.
+    """
+
+    config: Config
+    files: tuple[str, ...]
+    secrets: Secrets
+    warnings: tuple[Problem, ...]
+    file: str
+    text: str
 
 
-def load_config(
-    path: str, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, Any] | None = None
-) -> Config:
-    """The checked configuration in the file; ConfigError carries everything that is wrong.
+def load(
+    source: str, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, Any] | None = None
+) -> Loaded:
+    """The checked configuration of a file (YAML; TOML and JSON by suffix) or of an object
+    (`module:name`); ConfigError carries everything that is wrong.
 
     `overrides` may hold `workers` (an integer) and `listen` (the first listener's bind).
     """
-    text = _read_text(path)
-    sources = Sources(environ, os.path.dirname(path) or ".")
-    return parse_config(text, path, sources, overrides)
+    from .app import is_app, read_app
+
+    if is_app(source):
+        data, files = read_app(source, environ)
+        return check_object(data, source, overrides, files)
+    text = _read_text(source)
+    sources = Sources(environ, os.path.dirname(source) or ".")
+    return check_text(text, source, sources, overrides)
+
+
+def load_config(
+    source: str, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, Any] | None = None
+) -> Config:
+    """As `load`, for those who need only the configuration."""
+    return load(source, environ, overrides).config
 
 
 def parse_config(
     text: str, file: str, sources: Sources, overrides: Mapping[str, Any] | None = None
 ) -> Config:
-    """As `load_config`, from a text; `file` is the name in messages."""
-    document = read_document(text, file, sources)
+    """As `load_config`, from a text; `file` is the name in messages and its suffix the format."""
+    return check_text(text, file, sources, overrides).config
+
+
+def check_text(
+    text: str, file: str, sources: Sources, overrides: Mapping[str, Any] | None = None
+) -> Loaded:
+    """As `load`, from a text; `file` is the name in messages and its suffix the format."""
+    with _without_collections():
+        document = read_document(text, file, sources)
+        return _check(document, sources, overrides or {}, [file])
+
+
+def check_object(
+    data: object,
+    name: str,
+    overrides: Mapping[str, Any] | None = None,
+    files: tuple[str, ...] = (),
+) -> Loaded:
+    """As `load`, from plain data (mappings, lists, text, numbers, booleans), in which `${` has no
+    meaning; `name` is the name in messages."""
+    with _without_collections():
+        document = Document(name, "")
+        Walk(document, None).walk(data)
+        return _check(document, Sources({}), overrides or {}, files)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep the garbage collector from walking a growing tree of live objects again and again: with
+    it, time grew faster than the file."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _check(
+    document: Document,
+    sources: Sources,
+    overrides: Mapping[str, Any],
+    files: list[str] | tuple[str, ...],
+) -> Loaded:
     data = document.data
     problems = list(document.problems)
     if not isinstance(data, dict):
         if () not in document.broken:
             keys = ", ".join(Config.model_fields)
             problems.append(document.problem((), f"must be a mapping with the keys {keys}"))
-        raise ConfigError(problems, file, text)
-    _override(data, overrides or {})
-    config = None
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False, include_input=False):
-            _add(problems, document, _translate(document, detail))
+        raise ConfigError(problems, document.file, document.text)
+    if isinstance(data.get("$schema"), str):
+        del data["$schema"]
+    _override(data, overrides)
+    config, details = _validate(data, document)
+    for detail in details:
+        _add(problems, document, translate(document, detail))
     judged = {problem.path for problem in problems}
     for path, message in find_problems(data):
         if path not in judged:
             _add(problems, document, document.problem(document.nearest(path), message))
     if problems or config is None:
-        raise ConfigError(problems, file, text)
-    return config
+        shown = [_masked(problem, sources.secrets) for problem in problems]
+        raise ConfigError(shown, document.file, document.text)
+    warnings = [
+        document.problem(document.nearest(path), message) for path, message in find_warnings(data)
+    ]
+    return Loaded(
+        config,
+        (*files, *sorted(sources.files)),
+        sources.secrets,
+        tuple(sorted((_masked(one, sources.secrets) for one in warnings), key=in_order)),
+        document.file,
+        document.text,
+    )
+
+
+def _validate(data: dict[str, Any], document: Document) -> tuple[Config | None, list[ErrorDetails]]:
+    """The configuration or what the models say against it.
+
+    Where a number or a boolean must stand, and a text that was one reference does, the text's plain
+    meaning is tried: JSON and TOML have no other way to write such a reference.
+    """
+    for _ in range(2):
+        try:
+            return Config.model_validate(data), []
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+        changed = [_retype(data, document, detail) for detail in details]
+        if not any(changed):
+            break
+    return None, details
+
+
+def _retype(data: dict[str, Any], document: Document, detail: ErrorDetails) -> bool:
+    if detail["type"] not in ("int_type", "bool_type", "float_type", "literal_error"):
+        return False
+    path = document.nearest(tuple(part for part in detail["loc"] if part != "[key]"))
+    text = document.references.pop(path, None)
+    if text is None:
+        return False
+    from .formats.yaml import plain_value
+
+    holder: Any = data
+    for part in path[:-1]:
+        holder = holder[part]
+    value = plain_value(text)
+    if value is not None and not isinstance(value, str):
+        holder[path[-1]] = value
+    return value is not None and not isinstance(value, str)
 
 
 def _read_text(path: str) -> str:
@@ -109,60 +222,5 @@ def _add(problems: list[Problem], document: Document, problem: Problem) -> None:
         problems.append(problem)
 
 
-def _translate(document: Document, detail: ErrorDetails) -> Problem:
-    kind, context = detail["type"], detail.get("ctx", {})
-    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
-    if kind == "missing":
-        return document.problem(path[:-1], f'missing key "{path[-1]}"')
-    if kind == "extra_forbidden":
-        known = _keys_at(path[:-1])
-        return document.problem(path, f"unknown key; {hint(str(path[-1]), known, 'keys')}", True)
-    path = document.nearest(path)
-    entry = document.entries.get(path)
-    shown = entry.shown if entry is not None else "nothing"
-    message = _message(kind, context, detail["msg"])
-    if "[key]" in detail["loc"] or not message.startswith("must"):
-        return document.problem(path, message, "[key]" in detail["loc"])
-    head, mark, tail = message.partition("; ")
-    return document.problem(path, f"{head}, got {shown}{mark}{tail}")
-
-
-def _message(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "greater_than_equal":
-        return f"must be at least {context['ge']}"
-    if kind == "less_than_equal":
-        return f"must be at most {context['le']}"
-    if kind == "literal_error":
-        return f"must be {str(context['expected']).replace(chr(39), '')}"
-    if kind == "too_long":
-        return f"must have at most {context['max_length']} entries"
-    if kind == "string_too_long":
-        return f"must have at most {context['max_length']} characters"
-    return _TYPE_MESSAGES.get(kind, otherwise)
-
-
-def _keys_at(path: Path) -> list[str]:
-    """The keys that the model knows at a place."""
-    shape: Any = Config
-    for part in path:
-        shape = _plain(shape)
-        if isinstance(shape, type) and issubclass(shape, BaseModel):
-            shape = shape.model_fields[str(part)].annotation
-        else:
-            shape = get_args(shape)[-1]
-    shape = _plain(shape)
-    known = isinstance(shape, type) and issubclass(shape, BaseModel)
-    return list(shape.model_fields) if known else []
-
-
-def _plain(shape: Any) -> Any:
-    """A type without `Annotated` around it and without `| None`."""
-    while True:
-        if hasattr(shape, "__metadata__"):
-            shape = get_args(shape)[0]
-        elif get_origin(shape) in (Union, types.UnionType):
-            shape = next(one for one in get_args(shape) if one is not type(None))
-        else:
-            return shape
+def _masked(problem: Problem, secrets: Secrets) -> Problem:
+    return replace(problem, message=secrets.mask_text(problem.message))

@@ -126,7 +126,7 @@ def test_aliases_that_multiply_are_bounded() -> None:
 
 def test_nesting_that_would_break_the_parser_is_refused() -> None:
     error = problems_of("x: " + "[" * 200_000)
-    assert error.problems[0].message == "nested too deeply"
+    assert error.problems[0].message == "nested too deeply; at most 32 levels"
 
 
 def test_control_character_is_found_behind_wide_text() -> None:

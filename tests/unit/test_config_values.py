@@ -13,8 +13,8 @@ from pygw._core.probe.filters import path_form
 
 from pygw._core.probe import http1
 from pygw.config import Config, load_config, parse_config
-from pygw.config.document import read_document
 from pygw.config.errors import suggest
+from pygw.config.formats import read_document
 from pygw.config.interpolate import FILE_MAX_BYTES, InterpolationError, Sources
 from pygw.config.units import parse_duration_ms, parse_size_bytes, show_duration, show_size
 from pygw.config.values import (

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from pygw.config.document import _Loader
+from pygw.config.formats.yaml import _Loader
 from pygw.config.model import Config
 from pygw.config.schema import Schema, config_schema, schemas_in
 from tests.test_tidy import models_in

@@ -17,9 +17,10 @@ from ..units import parse_size_bytes, show_size
 from ..values import parse_bind, parse_target
 from .middleware import BODILESS, TERMINAL
 from .routes import route_problems
+from .settings import setting_warnings
 from .tools import Finding, attempt, items, mapping, repeated
 
-__all__ = ["BODILESS", "TERMINAL", "Finding", "find_problems"]
+__all__ = ["BODILESS", "TERMINAL", "Finding", "find_problems", "find_warnings"]
 
 
 def find_problems(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -31,6 +32,11 @@ def find_problems(data: Mapping[str, Any]) -> Iterator[Finding]:
         yield from repeated(("upstreams", name, "targets"), (), urls, "target", parse_target)
     yield from _limits(mapping(data.get("limits")))
     yield from route_problems(items(data.get("routes")), mapping(data.get("upstreams")))
+
+
+def find_warnings(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """What works but is hardly meant, in a configuration that is good."""
+    yield from setting_warnings(data)
 
 
 def _listeners(listeners: Sequence[Any]) -> Iterator[Finding]:

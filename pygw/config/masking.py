@@ -1,0 +1,80 @@
+"""Secrets do not leave the process that needs them.
+
+Owns: which values are secret, and how they look where a configuration is shown.
+Secret are values that came from `${file:...}` or from a variable whose name looks like a secret's,
+wherever they ended up, and the values of keys and header fields that hold secrets.
+Runs in: the control plane.
+Never does: change what is served; only copies that are shown are masked.
+Read next: `load`, which collects them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MASK = "***"
+"""What stands in the place of a secret."""
+
+INNER_MIN = 4
+"""Shortest secret that is masked within a longer text; a shorter one only where it is all."""
+
+_SECRET_NAME = re.compile(
+    r"secret|passw|passphrase|token|credential|authori[sz]ation|cookie\Z|private[-_]?key"
+    r"|api[-_]?key|access[-_]?key|signature|session"
+    r"|(?:\A|[-_])(?:auth|pass|pwd|key|pin|jwt|dsn|salt)\Z",
+    re.IGNORECASE,
+)
+# Names of the configuration's own that look like secrets but say where or how, not what; they are
+# no names of header fields within the mappings of header fields.
+_HARMLESS = frozenset({"cookie", "key"})
+_FIELDS = frozenset({"set", "add", "headers"})
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable, key or header field of this name holds a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+@dataclass
+class Secrets:
+    """The secrets of one configuration."""
+
+    values: set[str] = field(default_factory=set)
+
+    def add(self, value: str) -> None:
+        """Remember a value that must not be shown; its lines count one by one, too."""
+        self.values |= {part for part in (value, *value.splitlines()) if part.strip()}
+
+    def mask_text(self, text: str) -> str:
+        """The text without any of the secrets."""
+        if text in self.values:
+            return MASK
+        for value in sorted(self.values, key=len, reverse=True):
+            if len(value) >= INNER_MIN:
+                text = text.replace(value, MASK)
+        return text
+
+    def mask(self, data: Any, of_fields: bool = False) -> Any:
+        """A copy of plain data (a configuration, a plan, a part of one) that can be shown.
+
+        With `of_fields` every key of `data` is the name of a header field.
+        """
+        if isinstance(data, str):
+            return self.mask_text(data)
+        if isinstance(data, Mapping):
+            return {key: self._mask_named(key, value, of_fields) for key, value in data.items()}
+        if isinstance(data, (list, tuple)):
+            if len(data) == 2 and all(isinstance(one, str) for one in data):
+                # A field of a plan: name and value.
+                return [data[0], self._mask_named(data[0], data[1], True)]
+            return [self.mask(one) for one in data]
+        return data
+
+    def _mask_named(self, name: str, value: Any, of_fields: bool) -> Any:
+        harmless = name in _HARMLESS and not of_fields
+        if isinstance(value, str) and value and looks_secret(name) and not harmless:
+            return MASK
+        return self.mask(value, name in _FIELDS and not of_fields)

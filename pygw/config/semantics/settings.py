@@ -1,0 +1,36 @@
+"""Rules on the whole.
+
+Owns: warnings about what works but is hardly meant.
+Runs in: the control plane, on plain data that is good.
+Never does: judge a single value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .tools import Finding, items, mapping
+
+EVERYONE = ("0.0.0.0/0", "::/0")
+"""Networks that hold every address."""
+
+
+def setting_warnings(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is hardly meant."""
+    for place, network in enumerate(items(mapping(data.get("forwarding")).get("trusted_proxies"))):
+        if network in EVERYONE:
+            message = "believes every client's X-Forwarded-For; name the networks of your proxies"
+            yield ("forwarding", "trusted_proxies", place), message
+    used = set().union(*(_upstreams_of(route) for route in items(data.get("routes"))))
+    for name in mapping(data.get("upstreams")):
+        if name not in used:
+            yield ("upstreams", name), "no route leads here; give it a route or take it out"
+
+
+def _upstreams_of(route: Any) -> set[Any]:
+    """The names of upstreams in a route: its own, those of a split, a mirror's."""
+    upstream = mapping(route).get("upstream")
+    names = set(mapping(upstream)) if isinstance(upstream, Mapping) else {upstream}
+    mirror = mapping(route).get("mirror")
+    return names | {mapping(mirror).get("to") if isinstance(mirror, Mapping) else mirror}
