@@ -24,7 +24,7 @@ PYTEST_VARIANT := $(PY) -m pytest -p pygw
 SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: help run test test-release test-debug test-asan coverage lint build clean
+.PHONY: help run test test-release test-debug test-asan coverage lint docs build clean
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -57,6 +57,9 @@ lint: $(VENV)/with-lint $(VENV)/with-test  ## check style and types
 	$(VENV)/bin/ruff format --check .
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint pygw/_core
 	$(VENV)/bin/mypy pygw benchmarks tests/tidy tests/test_tidy.py
+
+docs: $(VENV)/ready  ## generate docs/ and pygw/keys.py from the models and commands
+	$(PY) docs/generate.py
 
 bench: bench-micro bench-macro bench-gate  ## measure everything, results into benchmarks/results
 

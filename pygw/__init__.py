@@ -4,4 +4,8 @@ Owns the version, which the build reads from here. Importing it loads no library
 Read next: ``cli`` for the commands, ``_core`` for the data plane.
 """
 
+from .gateway import Gateway
+
 __version__ = "0.1.0"
+
+__all__ = ["Gateway"]

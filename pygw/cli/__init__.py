@@ -17,6 +17,7 @@ from .. import __version__
 
 COMMANDS = {
     "run": "run",
+    "init": "init",
     "check": "check",
     "schema": "schema",
     "doctor": "doctor",

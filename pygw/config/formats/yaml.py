@@ -83,17 +83,16 @@ class _Reader:
     def _read_mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         out: dict[str, object] = {}
         for key_node, value_node in node.value:
-            mark = _mark(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                self._complain(path, "a key must be text", mark)
+                self._complain(path, "a key must be text", key_node)
                 continue
             key = key_node.value
             inner = (*path, key)
             if key in out:
-                self._complain(inner, "duplicate key", mark)
+                self._complain(inner, "duplicate key", key_node)
             elif key == "<<" and not key_node.style:
                 message = "merge keys are not part of YAML 1.2; write the keys out"
-                self._complain(path, message, mark)
+                self._complain(path, message, key_node)
             else:
                 out[key] = self.read(value_node, inner)
         return out
@@ -124,7 +123,8 @@ class _Reader:
             self.document.refuse(path, _tag_message(node))
             return None
 
-    def _complain(self, path: Path, message: str, mark: Mark) -> None:
+    def _complain(self, path: Path, message: str, node: yaml.Node) -> None:
+        mark = _mark(node)
         self.document.problems.append(Problem(path, message, mark, mark))
 
 
