@@ -19,15 +19,15 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         """Open `path` for appending, or take standard output for `-`; OSError says why not."""
-        self._path = path
+        self.path = path
         self.fd = os.dup(1) if path == "-" else _open(path)
 
     def reopen(self) -> bool:
         """Open the path again, after a rotation; False if there was nothing to do or it failed."""
-        if self._path == "-":
+        if self.path == "-":
             return False
         try:
-            fd = _open(self._path)
+            fd = _open(self.path)
         except OSError as error:
             log.error("access log not reopened, the old file stays: %s", error)
             return False

@@ -13,7 +13,6 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .config.values import Bind
@@ -39,17 +38,31 @@ class ListenError(Exception):
 class OpenListener:
     """A listener's sockets: one SO_REUSEPORT socket per worker, or one that all share.
 
-    `bind` holds the real port. `inode` identifies a unix socket's file as ours.
+    `bind` holds the real port, `wanted` what was asked for. `inode` identifies a unix socket's file
+    as ours. `slot` is the listener's place in plans, which it keeps for life.
     """
 
     name: str
     bind: Bind
     sockets: tuple[socket.socket, ...]
     inode: tuple[int, int] | None = None
+    wanted: Bind | None = None
+    slot: int = 0
 
-    def socket_of(self, worker: int) -> socket.socket:
-        """The socket that the worker with this index accepts from."""
-        return self.sockets[worker % len(self.sockets)]
+    @property
+    def is_shared(self) -> bool:
+        """Whether all workers accept from one socket."""
+        return self.bind.family == "unix"
+
+    def sockets_of(self, worker: int, workers: int) -> list[socket.socket]:
+        """What the worker with this index accepts from when there are so many.
+
+        A socket that was opened for a worker that is no more has a client's connection in its
+        queue now and then, so it stays open, and is dealt to those that are left.
+        """
+        if self.is_shared:
+            return list(self.sockets)
+        return [sock for n, sock in enumerate(self.sockets) if n % workers == worker]
 
     def close(self) -> None:
         """Close our copies, and remove a unix socket's file if it is still ours."""
@@ -61,42 +74,44 @@ class OpenListener:
                     os.unlink(self.bind.path)
 
 
-def open_listeners(binds: Sequence[tuple[str, Bind]], workers: int) -> list[OpenListener]:
-    """Open every named address, or none: ListenError leaves nothing open."""
-    opened: list[OpenListener] = []
+def open_listener(name: str, bind: Bind, workers: int, beside_ours: bool = False) -> OpenListener:
+    """Bind and listen; ListenError says why not.
+
+    `beside_ours`: the port is one of ours already, at another address, and may be shared.
+    """
     try:
-        for name, bind in binds:
-            opened.append(open_listener(name, bind, workers))
-    except BaseException:
-        close_listeners(opened)
-        raise
-    return opened
-
-
-def close_listeners(listeners: list[OpenListener]) -> None:
-    """Close all and empty the list."""
-    while listeners:
-        listeners.pop().close()
-
-
-def open_listener(name: str, bind: Bind, workers: int) -> OpenListener:
-    """Bind and listen; ListenError says why not."""
-    try:
-        return _open_unix(name, bind) if bind.family == "unix" else _open_tcp(name, bind, workers)
+        if bind.family == "unix":
+            return _open_unix(name, bind)
+        return _open_tcp(name, bind, workers, beside_ours)
     except OSError as error:
         raise ListenError(bind, _why(error, bind)) from None
 
 
-def _open_tcp(name: str, bind: Bind, workers: int) -> OpenListener:
+def grow_listener(listener: OpenListener, workers: int) -> list[socket.socket]:
+    """Further sockets, so that each of so many workers has one; they are bound and do not listen.
+
+    A worker lets its own listen: from then on the kernel sends clients there.
+    """
+    missing = 0 if listener.is_shared else workers - len(listener.sockets)
     with contextlib.ExitStack() as undo:
-        first = undo.enter_context(_bind_tcp(bind, shared=False))
+        try:
+            made = [undo.enter_context(_bind_tcp(listener.bind, True)) for _ in range(missing)]
+        except OSError as error:
+            raise ListenError(listener.bind, _why(error, listener.bind)) from None
+        undo.pop_all()
+    return made
+
+
+def _open_tcp(name: str, bind: Bind, workers: int, beside_ours: bool) -> OpenListener:
+    with contextlib.ExitStack() as undo:
+        first = undo.enter_context(_bind_tcp(bind, beside_ours))
         real = replace(bind, port=first.getsockname()[1])
-        rest = [undo.enter_context(_bind_tcp(real, shared=True)) for _ in range(workers - 1)]
+        rest = [undo.enter_context(_bind_tcp(real, True)) for _ in range(workers - 1)]
         sockets = (first, *rest)
         for sock in sockets:
             sock.listen(BACKLOG)
         undo.pop_all()
-    return OpenListener(name, real, sockets)
+    return OpenListener(name, real, sockets, wanted=bind)
 
 
 def _bind_tcp(bind: Bind, shared: bool) -> socket.socket:
@@ -133,7 +148,7 @@ def _open_unix(name: str, bind: Bind) -> OpenListener:
     except BaseException:
         sock.close()
         raise
-    return OpenListener(name, bind, (sock,), inode)
+    return OpenListener(name, bind, (sock,), inode, wanted=bind)
 
 
 def _remove_stale(bind: Bind) -> None:

@@ -16,11 +16,14 @@ import signal
 import site
 import socket
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .control import Channel, ChannelError, Message
+
+OURS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
+"""Signals that only the supervisor acts on, and a worker ignores."""
 
 _STDERR = 2
 
@@ -29,21 +32,29 @@ class StartFailed(Exception):
     """A worker ended, or gave up, before it served; the text is for the user."""
 
 
+class Gone(Exception):
+    """A worker ended before it answered; `wait` says how."""
+
+
 @dataclass(frozen=True)
 class Start:
-    """What a worker is told first. Descriptors are inherited under the same numbers; -1 is none."""
+    """What a worker is told first. Descriptors are inherited under the same numbers; -1 is none.
+
+    `sockets` are the listening ones, which go by their numbers here for the worker's whole life,
+    with the names of their listeners.
+    """
 
     index: int
-    plan: str
+    plan_fd: int
     drain_s: float
-    listeners: Sequence[tuple[str, int]]
+    sockets: Mapping[int, str]
     shared_fd: int
     access_log_fd: int
 
     @property
     def fds(self) -> list[int]:
         """Every descriptor the worker must inherit."""
-        all_fds = [fd for _, fd in self.listeners] + [self.shared_fd, self.access_log_fd]
+        all_fds = [*self.sockets, self.plan_fd, self.shared_fd, self.access_log_fd]
         return [fd for fd in all_fds if fd >= 0]
 
     @property
@@ -52,21 +63,27 @@ class Start:
         return {
             "type": "start",
             "index": self.index,
-            "plan": self.plan,
+            "plan_fd": self.plan_fd,
             "drain_s": self.drain_s,
-            "listeners": [{"name": name, "fd": fd} for name, fd in self.listeners],
+            "sockets": [{"key": fd, "listener": name} for fd, name in self.sockets.items()],
             "shared_fd": self.shared_fd,
             "access_log_fd": self.access_log_fd,
         }
 
 
 class WorkerProcess:
-    """A started worker. Whoever spawned it must `wait` for it, so that none is left behind."""
+    """A started worker. Whoever spawned it must `wait` for it, so that none is left behind.
+
+    `sockets` are those it accepts from.
+    """
 
     def __init__(self, start: Start, process: Process, channel: Channel) -> None:
+        self.index = start.index
+        self.sockets = set(start.sockets)
         self._start = start
         self._process = process
         self._channel = channel
+        self._asking = asyncio.Lock()
 
     @classmethod
     async def spawn(cls, command: Sequence[str], start: Start) -> WorkerProcess:
@@ -74,7 +91,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         channel = Channel(ours)
         try:
-            with theirs, _without_interrupt():
+            with theirs, _without_signals():
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     str(theirs.fileno()),
@@ -91,12 +108,29 @@ class WorkerProcess:
     @property
     def name(self) -> str:
         """`worker 0 (pid 4711)`."""
-        return f"worker {self._start.index} (pid {self._process.pid})"
+        return f"worker {self.index} (pid {self._process.pid})"
 
     async def tell(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send a control message; a worker that is gone is not an error, `wait` will tell."""
         with contextlib.suppress(OSError):
             await self._channel.send(message, fds)
+
+    async def ask(self, message: Message, fds: Sequence[int], answers: Sequence[str]) -> Message:
+        """Send a control message and wait for the answer: of one of these types, same number.
+
+        Gone if the worker ends first. Bound it in time.
+        """
+        async with self._asking:
+            try:
+                await self._channel.send(message, fds)
+                while (received := await self._channel.receive()) is not None:
+                    answer = received[0]
+                    same = answer.get("number") == message["number"]
+                    if same and answer.get("type") in answers:
+                        return answer
+            except (OSError, ChannelError) as error:
+                raise Gone(f"{self.name} is out of reach: {error}") from None
+            raise Gone(f"{self.name} ended")
 
     async def ready(self, timeout_s: float) -> None:
         """Tell the worker what to serve and wait until it does; StartFailed says why not."""
@@ -117,7 +151,9 @@ class WorkerProcess:
     async def wait(self) -> str:
         """Wait for the end; the sentence says how it ended."""
         code = await self._process.wait()
-        self._channel.close()
+        # Whoever waits for an answer reads the channel's end first.
+        async with self._asking:
+            self._channel.close()
         if code >= 0:
             return f"{self.name} ended with code {code}"
         try:
@@ -136,16 +172,17 @@ class WorkerProcess:
 
 
 @contextlib.contextmanager
-def _without_interrupt() -> Iterator[None]:
-    """Hold SIGINT back, so that a child starts with it blocked: Ctrl-C reaches the whole group.
+def _without_signals() -> Iterator[None]:
+    """Hold back what is meant for us, so that a child starts with it blocked.
 
-    The child is made before the first await inside, so that spawns which overlap do no harm.
+    Ctrl-C and a closed terminal reach the whole group. The child is made before the first await
+    inside, so that spawns which overlap do no harm.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, OURS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
 
 
 def _environment() -> dict[str, str]:

@@ -1,10 +1,11 @@
 """The supervisor: opens what must outlive a worker, keeps N workers alive, ends them in order.
 
-Owns: listening sockets, the shared memory, the access log's descriptor, and the worker processes'
-lives. Back-off, drain and the exit code are decided here.
+Owns: the generation that is served, the shared memory, and the worker processes' lives. Back-off,
+drain, reload and the exit code are decided here.
 Runs in: the main process, on plain asyncio.
 Never does: touch traffic; if it dies, the workers see their control channel end, drain and exit.
-Read next: `process` for one worker seen from here, `worker` for the other end.
+Read next: `generation`, `reload`; `process` for one worker seen from here, `worker` for the other
+end.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from .access_log import LogFile
-from .config import Config
+from .background import in_background
+from .changes import describe_changes
+from .config import Config, ConfigError
 from .control import Message
-from .listeners import ListenError, OpenListener, close_listeners, open_listeners
-from .plan import build_plan, new_pseudonym, serialise_plan
+from .generation import Generation, make_generation
+from .listeners import ListenError, OpenListener
+from .plan import new_pseudonym
 from .process import Start, StartFailed, WorkerProcess
+from .reload import Change, Refused
 
 log = logging.getLogger("pygw.supervisor")
 
@@ -51,10 +55,61 @@ class Options:
     kill_grace_s: float = 3.0
 
 
+class Starts:
+    """Workers may start at the same time, but none while a reload is under way."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Condition()
+        self._running = 0
+        self._alone = False
+
+    @contextlib.asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """A start."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._alone)
+            self._running += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def none(self) -> AsyncIterator[None]:
+        """A reload; at most one at a time."""
+        async with self._changed:
+            self._alone = True
+            await self._changed.wait_for(lambda: self._running == 0)
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._alone = False
+                self._changed.notify_all()
+
+
+class Keeper:
+    """What keeps one worker alive: its number, and whether it is to be let go.
+
+    `vital`: when its first start fails, so does the whole.
+    """
+
+    def __init__(self, index: int, vital: bool) -> None:
+        self.index = index
+        self.vital = vital
+        self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.leaving = asyncio.Event()
+        self.worker: WorkerProcess | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
 class Supervisor:
     """One running gateway: `run` serves until a signal ends it and gives the exit code.
 
-    `on_ready` is called once, with the open listeners, when every worker serves.
+    `on_ready` is called once, with the open listeners, when every worker serves. `load` reads the
+    configuration again, for a reload; ConfigError says why it cannot.
     """
 
     def __init__(
@@ -62,16 +117,20 @@ class Supervisor:
         config: Config,
         on_ready: Callable[[Sequence[OpenListener]], None] = lambda _: None,
         options: Options | None = None,
+        load: Callable[[], Config] | None = None,
     ) -> None:
         self._config = config
         self._on_ready = on_ready
         self._options = options or Options()
-        self._plan = serialise_plan(build_plan(config, 1, new_pseudonym())).decode()
-        self._listeners: list[OpenListener] = []
-        self._log_file: LogFile | None = None
+        self._load = load
+        self._pseudonym = new_pseudonym()
+        self._now: Generation | None = None
         self._shared_fd = -1
-        self._living: dict[int, WorkerProcess] = {}
-        self._keepers: list[asyncio.Task[None]] = []
+        self._share = 0
+        self._keepers: list[Keeper] = []
+        self._starts = Starts()
+        self._reload_wanted = asyncio.Event()
+        self._reloads = 0
         self._draining = asyncio.Event()
         self._stopping = asyncio.Event()
         self._telling: set[asyncio.Task[None]] = set()
@@ -84,51 +143,62 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop_signal)
         loop.add_signal_handler(signal.SIGUSR1, self._on_reopen_signal)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        reloading: asyncio.Task[None] | None = None
         try:
             self._open()
             await self._start_all()
             if not self._draining.is_set():
-                self._on_ready(self._listeners)
+                self._on_ready(self._generation.listeners)
+            reloading = asyncio.create_task(self._reload_when_told())
             await self._draining.wait()
+            await _cancel(reloading)
             return await self._end_all()
         except (ListenError, StartFailed, OSError, ImportError) as error:
             log.error("%s", error)
             return 1
         finally:
+            await _cancel(reloading)
             await self._kill_all()
             self._close()
 
+    def reload(self) -> None:
+        """Read the configuration again and serve by it, soon; what comes meanwhile is one more."""
+        self._reload_wanted.set()
+
+    @property
+    def _generation(self) -> Generation:
+        assert self._now is not None, "nothing is open"
+        return self._now
+
     def _open(self) -> None:
-        workers = self._config.workers
         _raise_descriptor_limit()
-        binds = [(one.name or f"l{n}", one.bind) for n, one in enumerate(self._config.listeners, 1)]
-        self._listeners = open_listeners(binds, workers)
-        if self._config.access_log is not None:
-            self._log_file = LogFile(self._config.access_log.path)
+        self._now = make_generation(self._config, self._pseudonym, None)
         share = self._options.shared_bytes_per_worker
         if share is None:
             share = int(import_module("pygw._core.stats").SHARED_BYTES_PER_WORKER)
+        self._share = share
         self._shared_fd = os.memfd_create("pygw-shared", os.MFD_CLOEXEC)
-        os.ftruncate(self._shared_fd, share * workers)
+        self._make_room(self._config.workers)
+
+    def _make_room(self, workers: int) -> None:
+        """A page of counters for each worker; those of workers that are gone stay."""
+        size = os.fstat(self._shared_fd).st_size
+        os.ftruncate(self._shared_fd, max(size, self._share * workers))
 
     def _close(self) -> None:
-        close_listeners(self._listeners)
-        if self._log_file is not None:
-            self._log_file.close()
+        if self._now is not None:
+            self._now.let_go(None)
+            self._now = None
         if self._shared_fd >= 0:
             os.close(self._shared_fd)
             self._shared_fd = -1
 
+    # --- workers ----------------------------------------------------------------------------------
+
     async def _start_all(self) -> None:
         """Start all: returns when all serve or a signal came, StartFailed if one cannot."""
-        loop = asyncio.get_running_loop()
-        firsts: list[asyncio.Future[None]] = [
-            loop.create_future() for _ in range(self._config.workers)
-        ]
-        for index, first in enumerate(firsts):
-            keeper = asyncio.create_task(self._keep(index, first))
-            keeper.add_done_callback(self._on_keeper_done)
-            self._keepers.append(keeper)
+        firsts = [self._start_keeper(n, True).first for n in range(self._config.workers)]
         signalled = asyncio.create_task(self._draining.wait())
         serving = asyncio.gather(*firsts)
         either: set[asyncio.Future[Any]] = {serving, signalled}
@@ -138,71 +208,160 @@ class Supervisor:
             serving.result()
         serving.cancel()
 
-    async def _keep(self, index: int, first: asyncio.Future[None]) -> None:
-        """Keep one worker alive until the end; only its first start may fail the whole."""
+    def _start_keeper(self, index: int, vital: bool) -> Keeper:
+        keeper = Keeper(index, vital)
+        keeper.task = asyncio.create_task(self._keep(keeper))
+        keeper.task.add_done_callback(self._on_keeper_done)
+        self._keepers.append(keeper)
+        return keeper
+
+    async def _keep(self, keeper: Keeper) -> None:
+        """Keep one worker alive until the end; a vital one's first start may fail the whole."""
         loop = asyncio.get_running_loop()
         failures = 0
-        while not self._draining.is_set():
+        first = keeper.first
+        while not keeper.leaving.is_set():
             started_s = loop.time()
             try:
-                worker = await self._start_worker(index)
+                keeper.worker = await self._start_worker(keeper)
                 if not first.done():
                     first.set_result(None)
-                why = await worker.wait()
+                if keeper.leaving.is_set():
+                    await keeper.worker.tell(self._drain_message)
+                why = await keeper.worker.wait()
             except (StartFailed, OSError) as error:
                 why = str(error)
-                if not first.done():
+                if not first.done() and keeper.vital:
                     first.set_exception(StartFailed(why))
                     return
-            self._living.pop(index, None)
-            if self._draining.is_set():
+                if not first.done():
+                    first.set_result(None)
+            keeper.worker = None
+            if keeper.leaving.is_set():
                 return
             lived_s = loop.time() - started_s
             failures = 1 if lived_s >= self._options.backoff_reset_s else failures + 1
-            await self._back_off(why, failures)
+            await self._back_off(keeper, why, failures)
 
-    async def _back_off(self, why: str, failures: int) -> None:
+    async def _back_off(self, keeper: Keeper, why: str, failures: int) -> None:
         options = self._options
         delay_s = min(options.backoff_max_s, options.backoff_first_s * 2 ** min(failures - 1, 30))
         log.warning("%s; starting it again in %g s", why, delay_s)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._draining.wait(), delay_s)
+            await asyncio.wait_for(keeper.leaving.wait(), delay_s)
 
-    async def _start_worker(self, index: int) -> WorkerProcess:
-        start = Start(
-            index=index,
-            plan=self._plan,
-            drain_s=self._config.drain / 1000,
-            listeners=[(one.name, one.socket_of(index).fileno()) for one in self._listeners],
-            shared_fd=self._shared_fd,
-            access_log_fd=-1 if self._log_file is None else self._log_file.fd,
-        )
-        worker = await WorkerProcess.spawn(self._options.worker_command, start)
-        self._living[index] = worker
-        if self._killing:
-            worker.kill()
-        try:
-            await worker.ready(self._options.ready_timeout_s)
-        except StartFailed:
-            worker.kill()
-            await worker.wait()
-            raise
-        return worker
+    async def _start_worker(self, keeper: Keeper) -> WorkerProcess:
+        async with self._starts.one():
+            now = self._generation
+            start = Start(
+                index=keeper.index,
+                plan_fd=now.plan_fd,
+                drain_s=now.config.drain / 1000,
+                sockets=now.sockets_of(keeper.index),
+                shared_fd=self._shared_fd,
+                access_log_fd=-1 if now.log_file is None else now.log_file.fd,
+            )
+            worker = await WorkerProcess.spawn(self._options.worker_command, start)
+            keeper.worker = worker
+            if self._killing:
+                worker.kill()
+            try:
+                await worker.ready(self._options.ready_timeout_s)
+            except StartFailed:
+                worker.kill()
+                await worker.wait()
+                raise
+            return worker
+
+    @property
+    def _serving(self) -> list[WorkerProcess]:
+        """The workers that are there and shall stay."""
+        keepers = [one for one in self._keepers if not one.leaving.is_set()]
+        return [one.worker for one in keepers if one.worker is not None]
+
+    def _on_keeper_done(self, task: asyncio.Task[None]) -> None:
+        """A keeper must not fail; if it does, the whole ends rather than run short of a worker."""
+        self._keepers = [one for one in self._keepers if one.task is not task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("supervisor failed", exc_info=error)
+            self._failed = True
+            self._leave()
+
+    # --- reload -----------------------------------------------------------------------------------
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._reload_wanted.wait()
+            self._reload_wanted.clear()
+            if self._load is None:
+                log.info("nothing to reload: there is no configuration file")
+                continue
+            try:
+                await self._reload(self._load)
+            except (ConfigError, ListenError, Refused, OSError) as error:
+                log.error(
+                    "reload refused: %s (still serving plan %d)", error, self._generation.number
+                )
+
+    async def _reload(self, load: Callable[[], Config]) -> None:
+        """One reload: every worker serves by the new configuration, or all by the old one."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        config = await in_background(load)
+        old = self._generation
+        new = await in_background(make_generation, config, self._pseudonym, old)
+        self._reloads += 1
+        change = Change(self._reloads, old, new)
+        async with self._starts.none():
+            try:
+                workers = await change.prepare(self._serving)
+                self._make_room(config.workers)
+            except BaseException:
+                new.let_go(old)
+                raise
+            self._now = new
+            await change.commit(workers)
+            old.let_go(new)
+        await self._resize(change)
+        took_ms = round((loop.time() - began_s) * 1000)
+        log.info("reload ok in %d ms: %s", took_ms, describe_changes(old.config, config))
+
+    async def _resize(self, change: Change) -> None:
+        """As many workers as the configuration says; those beyond drain."""
+        count = change.new.config.workers
+        kept = {one.index for one in self._keepers if not one.leaving.is_set()}
+        fresh = [self._start_keeper(n, False) for n in range(count) if n not in kept]
+        for keeper in self._keepers:
+            if keeper.index >= count and not keeper.leaving.is_set():
+                keeper.leaving.set()
+                if keeper.worker is not None:
+                    self._tell(keeper.worker, self._drain_message)
+        if fresh:
+            await asyncio.wait([one.first for one in fresh])
+        await change.settle(self._serving)
+
+    @property
+    def _drain_message(self) -> Message:
+        return {"type": "drain", "timeout_s": self._generation.config.drain / 1000}
+
+    # --- the end ----------------------------------------------------------------------------------
 
     async def _end_all(self) -> int:
         """Drain, then stop, then kill; 0 if nothing had to be killed."""
-        drain_s, grace_s = self._config.drain / 1000, self._options.kill_grace_s
+        drain_s = self._generation.config.drain / 1000
+        grace_s = self._options.kill_grace_s
         # Only our copies: a worker closes its own when it hears of the drain.
-        close_listeners(self._listeners)
-        self._tell_all({"type": "drain", "timeout_s": drain_s})
+        for listener in self._generation.listeners:
+            listener.close()
+        self._tell_all(self._drain_message)
         stopping = asyncio.create_task(self._stopping.wait())
-        ending = asyncio.gather(*self._keepers, return_exceptions=True)
+        ending = asyncio.gather(*self._tasks, return_exceptions=True)
         either: set[asyncio.Future[Any]] = {ending, stopping}
         await asyncio.wait(either, timeout=drain_s + grace_s, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if self._living:
+        if self._tasks:
             self._tell_all({"type": "stop"})
-            await asyncio.wait(self._keepers, timeout=grace_s)
+            await asyncio.wait(self._tasks, timeout=grace_s)
         killed = await self._kill_all()
         if killed:
             log.warning("%d worker%s killed", killed, "" if killed == 1 else "s")
@@ -211,38 +370,53 @@ class Supervisor:
     async def _kill_all(self) -> int:
         """Leave no worker behind; the number of those that had to be killed."""
         self._killing = True
-        self._draining.set()
-        killed = sum([worker.kill() for worker in self._living.values()])
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._leave()
+        living = [one.worker for one in self._keepers if one.worker is not None]
+        killed = sum([worker.kill() for worker in living])
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for task in self._telling:
             task.cancel()
         return killed
 
+    @property
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [one.task for one in self._keepers if one.task is not None]
+
+    def _leave(self) -> None:
+        self._draining.set()
+        for keeper in self._keepers:
+            keeper.leaving.set()
+
     def _tell_all(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Tell every living worker, without waiting for one that does not read."""
-        for worker in self._living.values():
-            task = asyncio.create_task(worker.tell(message, fds))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+        for keeper in self._keepers:
+            if keeper.worker is not None:
+                self._tell(keeper.worker, message, fds)
 
-    def _on_keeper_done(self, keeper: asyncio.Task[None]) -> None:
-        """A keeper must not fail; if it does, the whole ends rather than run short of a worker."""
-        if not keeper.cancelled() and (error := keeper.exception()) is not None:
-            log.error("supervisor failed", exc_info=error)
-            self._failed = True
-            self._draining.set()
+    def _tell(self, worker: WorkerProcess, message: Message, fds: Sequence[int] = ()) -> None:
+        task = asyncio.create_task(worker.tell(message, fds))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _on_stop_signal(self) -> None:
         if self._draining.is_set():
             self._stopping.set()
             return
-        self._draining.set()
-        log.info("draining, at most %g s; a second signal stops now", self._config.drain / 1000)
+        self._leave()
+        drain_s = (self._now.config if self._now else self._config).drain / 1000
+        log.info("draining, at most %g s; a second signal stops now", drain_s)
 
     def _on_reopen_signal(self) -> None:
-        if self._log_file is not None and self._log_file.reopen():
+        file = self._now.log_file if self._now else None
+        if file is not None and file.reopen():
             log.info("access log reopened")
-            self._tell_all({"type": "reopen"}, [self._log_file.fd])
+            self._tell_all({"type": "reopen"}, [file.fd])
+
+
+async def _cancel(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _raise_descriptor_limit() -> None:

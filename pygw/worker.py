@@ -22,8 +22,10 @@ from typing import Protocol
 
 import uvloop
 
+from .background import in_background
 from .control import Channel, ChannelError, Message
 from .log import set_up_log
+from .process import OURS
 
 GRACE_S = 2.0
 """Time to close everything after the drain's end; then the process is ended by force."""
@@ -36,11 +38,23 @@ log = logging.getLogger("pygw.worker")
 class DataPlane(Protocol):
     """What this module asks of the data plane; `pygw._core.worker.Worker` is the one."""
 
-    def publish(self, plan_json: bytes) -> None:
-        """Compile a plan and serve by it from now on; ValueError when the plan is bad."""
+    def compile(self, plan_json: bytes) -> object:
+        """A plan that nobody serves by yet, on any thread; ValueError when it is bad."""
 
-    def listen(self, fd: int, listener: str) -> None:
+    def prepare(self, made: object) -> None:
+        """Do all that can fail before it is served; RuntimeError when it cannot be served now."""
+
+    def commit(self) -> None:
+        """Serve by what was prepared from now on."""
+
+    def drop(self) -> None:
+        """Forget what was prepared, if anything."""
+
+    def listen(self, fd: int, listener: str, key: int) -> None:
         """Accept from a copy of `fd` as the plan's listener of this name."""
+
+    def unlisten(self, key: int) -> None:
+        """Accept no more from the socket with this key."""
 
     def reopen_log(self, fd: int) -> None:
         """Write the access log to a copy of `fd` from now on."""
@@ -59,9 +73,10 @@ Factory = Callable[[asyncio.AbstractEventLoop, int, int, int], DataPlane]
 def main(factory: Factory | None = None) -> None:
     """The whole process: `sys.argv[1]` is the control channel's descriptor. Never returns."""
     # Ctrl-C reaches the whole process group; only the supervisor decides what it means. It blocked
-    # the signal for us while we started.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # these signals for us while we started.
+    for number in OURS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
     set_up_log()
     code = 1
     try:
@@ -79,6 +94,7 @@ class _Service:
         self.channel = channel
         self.factory = factory
         self.worker: DataPlane | None = None
+        self.sockets: list[tuple[int, str, int]] = []  # key, listener, fd: for the next commit
         self.leaving = asyncio.Event()
         self.stopping = asyncio.Event()
         self.drain_s = 0.0
@@ -108,10 +124,11 @@ class _Service:
         fds = message["shared_fd"], message["access_log_fd"]
         try:
             self.worker = worker = self.factory(loop, message["index"], *fds)
-            worker.publish(message["plan"].encode())
-            for listener in message["listeners"]:
-                worker.listen(listener["fd"], listener["name"])
-                os.close(listener["fd"])
+            worker.prepare(worker.compile(_read_text(message["plan_fd"])))
+            worker.commit()
+            for sock in message["sockets"]:
+                worker.listen(sock["key"], sock["listener"], sock["key"])
+                os.close(sock["key"])
         except Exception as error:
             why = str(error)
             if not isinstance(error, (ValueError, ImportError, OSError)):
@@ -137,9 +154,12 @@ class _Service:
 
     async def _obey(self, worker: DataPlane) -> None:
         """Follow control messages; when the supervisor is gone, leave as if told to."""
+        changes: asyncio.Queue[tuple[Message, list[int]]] = asyncio.Queue()
+        changing = asyncio.create_task(self._change(worker, changes))
+        changing.add_done_callback(lambda _: self.leaving.set())
         try:
             while (received := await self.channel.receive()) is not None:
-                message, fds = received
+                message = received[0]
                 kind = message.get("type")
                 if kind == "drain":
                     self.drain_s = float(message["timeout_s"])
@@ -147,14 +167,83 @@ class _Service:
                 elif kind == "stop":
                     self.stopping.set()
                     self.leaving.set()
-                elif kind == "reopen" and fds:
-                    worker.reopen_log(fds[0])
-                for fd in fds:
-                    os.close(fd)
+                else:
+                    changes.put_nowait(received)
         except (ChannelError, OSError) as error:
             log.error("control channel failed: %s", error)
         finally:
             self.leaving.set()
+            changing.cancel()
+
+    async def _change(
+        self, worker: DataPlane, changes: asyncio.Queue[tuple[Message, list[int]]]
+    ) -> None:
+        """Follow, one after the other, the messages that change what is served."""
+        while True:
+            message, fds = await changes.get()
+            try:
+                answer = await self._follow(worker, message, fds)
+            except Exception:
+                log.exception("worker cannot do what it was told, and leaves")
+                if "number" in message:
+                    await self.channel.send({"type": "failed", "number": message["number"]})
+                raise
+            finally:
+                for fd in fds:
+                    os.close(fd)
+            if answer:
+                await self.channel.send({**answer, "number": message["number"]})
+
+    async def _follow(self, worker: DataPlane, message: Message, fds: list[int]) -> Message | None:
+        kind = message.get("type")
+        if kind == "reopen" and fds:
+            worker.reopen_log(fds[0])
+        elif kind == "prepare":
+            return await self._prepare(worker, fds[0])
+        elif kind == "sockets":
+            for sock, fd in zip(message["sockets"], fds, strict=True):
+                self.sockets.append((sock["key"], sock["listener"], os.dup(fd)))
+        elif kind == "drop":
+            worker.drop()
+        elif kind == "close":
+            for key in message["keys"]:
+                worker.unlisten(key)
+        elif kind == "commit":
+            worker.commit()
+            if fds:
+                worker.reopen_log(fds[0])
+            for key in message["close"]:
+                worker.unlisten(key)
+            while self.sockets:
+                key, listener, fd = self.sockets.pop()
+                if not self.leaving.is_set():
+                    worker.listen(fd, listener, key)
+                os.close(fd)
+            self.drain_s = float(message["drain_s"])
+            return {"type": "committed"}
+        return None
+
+    async def _prepare(self, worker: DataPlane, plan_fd: int) -> Message:
+        try:
+            # WHY: not on this thread: traffic goes on without the GIL, but not while its thread
+            # compiles.
+            made = await in_background(lambda: worker.compile(_read_text(plan_fd)))
+            worker.prepare(made)
+        except Exception as error:
+            why = str(error)
+            if not isinstance(error, (ValueError, RuntimeError, OSError)):
+                log.exception("worker cannot prepare")
+                why = f"{type(error).__name__}: {error}"
+            return {"type": "refused", "error": why}
+        return {"type": "prepared"}
+
+
+def _read_text(fd: int) -> bytes:
+    """All of a file in memory that other processes read at the same time."""
+    size, text = os.fstat(fd).st_size, bytearray()
+    while len(text) < size and (piece := os.pread(fd, size - len(text), len(text))):
+        text += piece
+    return bytes(text)
 
 
 def _core_worker(

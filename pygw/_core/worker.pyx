@@ -12,7 +12,7 @@ from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.stdint cimport uint32_t, uint64_t
 from posix.mman cimport mmap, munmap, MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE
 from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
-from pygw._core.access_log cimport access_log_reopen
+from pygw._core.access_log cimport access_log_flush, access_log_reopen
 from pygw._core.build cimport plan_build_within, plan_bytes, plan_free
 from pygw._core.host cimport *
 from pygw._core.libs.uv cimport loop_ptr, uv_loop_t
@@ -180,7 +180,8 @@ cdef class Worker:
         transports_flush(&self.w.transports)
 
     def reopen_log(self, int fd):
-        """Writes the access log to a copy of ``fd`` from now on."""
+        """Writes the access log to a copy of ``fd`` from now on; what waits goes to the old one."""
+        access_log_flush(&self.w.log)
         access_log_reopen(&self.w.log, os.dup(fd))
 
     def stats(self):

@@ -9,18 +9,19 @@ Read next: `pygw.supervisor`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__
-from .common import fail, find_config, read_config
+from .common import fail, find_config
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..listeners import OpenListener
+    from ..watch import Looks
 
 QUICKSTART_BIND = "127.0.0.1:8080"
 """Where the quickstart and `--to` listen: this machine only."""
@@ -32,6 +33,31 @@ class Job:
 
     config: Config
     leads_to: str
+    file: ConfigFile | None = None
+
+
+@dataclass
+class ConfigFile:
+    """A configuration that can be read again. `looks`: how all files looked before they were."""
+
+    path: str
+    overrides: Mapping[str, Any]
+    looks: Looks = field(default_factory=dict)
+
+    def load(self) -> Config:
+        """The configuration as the file says it now; ConfigError when it is wrong."""
+        from ..config import load
+        from ..watch import Looker
+
+        files = Looker()
+        for path in self.looks:
+            files.add(path)  # one that is not reached because of an error may be what is mended
+        try:
+            loaded = load(self.path, overrides=self.overrides, files=files)
+        finally:
+            self.looks = files.looks
+        self.looks = {path: files.looks[path] for path in loaded.files}
+        return loaded.config
 
 
 @click.command("run")
@@ -39,10 +65,11 @@ class Job:
 @click.option("--to", "target", metavar="URL", help="Proxy everything to this one service.")
 @click.option("--listen", metavar="ADDR", help="Listen here instead of at the first listener.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.")
+@click.option("--watch", is_flag=True, help="Reload when the configuration changes.")
 def command(
-    config: str | None, target: str | None, listen: str | None, workers: int | None
+    config: str | None, target: str | None, listen: str | None, workers: int | None, watch: bool
 ) -> None:
-    """Serve until TERM or Ctrl-C.
+    """Serve until TERM or Ctrl-C; HUP reloads the configuration.
 
     Without CONFIG, ./pygw.yaml, $PYGW_CONFIG and /etc/pygw/pygw.yaml are looked for; without any of
     them a built-in echo answers on 127.0.0.1:8080.
@@ -53,7 +80,9 @@ def command(
     if listen is not None:
         overrides["listen"] = _checked_bind(listen)
     job = _to_job(target, overrides) if target is not None else _config_job(config, overrides)
-    sys.exit(_serve(job, _library_versions()))
+    if watch and job.file is None:
+        raise click.UsageError("--watch needs a configuration file")
+    sys.exit(_serve(job, watch, _library_versions()))
 
 
 def render_banner(job: Job, listeners: Sequence[OpenListener], libraries: Mapping[str, str]) -> str:
@@ -69,7 +98,7 @@ def render_banner(job: Job, listeners: Sequence[OpenListener], libraries: Mappin
     return "\n".join(lines)
 
 
-def _serve(job: Job, libraries: Mapping[str, str]) -> int:
+def _serve(job: Job, watch: bool, libraries: Mapping[str, str]) -> int:
     import asyncio
 
     from ..log import set_up_log
@@ -78,12 +107,33 @@ def _serve(job: Job, libraries: Mapping[str, str]) -> int:
     def announce(listeners: Sequence[OpenListener]) -> None:
         click.echo(render_banner(job, listeners, libraries), err=True)
 
+    async def serve() -> int:
+        file = job.file
+        supervisor = Supervisor(job.config, announce, load=file.load if file else None)
+        watching = None
+        if watch and file is not None:
+            watching = asyncio.create_task(_watch(file, supervisor.reload))
+        try:
+            return await supervisor.run()
+        finally:
+            if watching is not None:
+                watching.cancel()
+
     set_up_log()
-    return asyncio.run(Supervisor(job.config, announce).run())
+    return asyncio.run(serve())
+
+
+async def _watch(file: ConfigFile, reload: Callable[[], None]) -> None:
+    from ..watch import Watch
+
+    files = Watch(lambda: file.looks)
+    while True:
+        await files.changed()
+        reload()
 
 
 def _config_job(path: str | None, overrides: Mapping[str, Any]) -> Job:
-    from ..config import Config
+    from ..config import Config, ConfigError
 
     path = path if path is not None else find_config()
     if path is None:
@@ -94,9 +144,13 @@ def _config_job(path: str | None, overrides: Mapping[str, Any]) -> Job:
             "routes": [{"name": "echo", "match": {"path": "/*"}, "middleware": [{"echo": {}}]}],
         }
         return Job(Config.from_data(data), "built-in echo")
-    config = read_config(path, overrides)
+    file = ConfigFile(path, overrides)
+    try:
+        config = file.load()
+    except ConfigError as error:
+        fail(str(error))
     count = len(config.routes)
-    return Job(config, f"{count} route{'' if count == 1 else 's'} of {path}")
+    return Job(config, f"{count} route{'' if count == 1 else 's'} of {path}", file)
 
 
 def _to_job(url: str, overrides: Mapping[str, Any]) -> Job:

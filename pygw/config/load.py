@@ -49,20 +49,28 @@ class Loaded:
 
 
 def load(
-    source: str, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, Any] | None = None
+    source: str,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, Any] | None = None,
+    files: set[str] | None = None,
 ) -> Loaded:
     """The checked configuration of a file (YAML; TOML and JSON by suffix) or of an object
     (`module:name`); ConfigError carries everything that is wrong.
 
-    `overrides` may hold `workers` (an integer) and `listen` (the first listener's bind).
+    `overrides` may hold `workers` (an integer) and `listen` (the first listener's bind). `files`
+    gets every path, also when there are errors; of a file just before it is read.
     """
     from .app import is_app, read_app
 
+    files = set() if files is None else files
     if is_app(source):
-        data, files = read_app(source, environ)
-        return check_object(data, source, overrides, files)
+        data, modules = read_app(source, environ)
+        for module in modules:
+            files.add(module)
+        return check_object(data, source, overrides, modules)
+    files.add(source)
     text = _read_text(source)
-    sources = Sources(environ, os.path.dirname(source) or ".")
+    sources = Sources(environ, os.path.dirname(source) or ".", files=files)
     return check_text(text, source, sources, overrides)
 
 
@@ -147,7 +155,7 @@ def _check(
     ]
     return Loaded(
         config,
-        (*files, *sorted(sources.files)),
+        tuple(dict.fromkeys((*files, *sorted(sources.files)))),
         sources.secrets,
         tuple(sorted((_masked(one, sources.secrets) for one in warnings), key=in_order)),
         document.file,

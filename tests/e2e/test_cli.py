@@ -22,7 +22,7 @@ from pygw import __version__
 from pygw.cli.common import find_config
 from pygw.cli.run import Job, render_banner
 from pygw.config import Config
-from pygw.listeners import OpenListener, close_listeners, open_listeners
+from pygw.listeners import open_listener
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0
@@ -257,14 +257,15 @@ def test_banner_names_real_addresses(
             "routes": [{"match": {"path": "/*"}, "middleware": [{"echo": {}}]}],
         }
     )
-    opened: list[OpenListener] = open_listeners([("x", one.bind) for one in config.listeners], 1)
+    opened = [open_listener("x", one.bind, 1) for one in config.listeners]
     try:
         libraries = {"libuv": "1.52.1", "llhttp": "9.4"}
         text = render_banner(Job(config, "http://127.0.0.1:9000"), opened, libraries)
         for listener in opened:
             text = text.replace(f":{listener.bind.port} ", ":PORT ")
     finally:
-        close_listeners(opened)
+        for listener in opened:
+            listener.close()
     assert text.replace(str(tmp_path / "s"), "PATH") == banner
 
 

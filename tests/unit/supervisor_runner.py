@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pygw.config import load_config
+from pygw.config import Config, load_config
 from pygw.listeners import OpenListener
 from pygw.log import set_up_log
 from pygw.supervisor import Options, Supervisor
@@ -32,4 +32,8 @@ if __name__ == "__main__":
         shared_bytes_per_worker=4096,
         **json.loads(sys.argv[2]),
     )
-    sys.exit(asyncio.run(Supervisor(load_config(sys.argv[1]), announce, options).run()))
+
+    def load() -> Config:
+        return load_config(sys.argv[1])
+
+    sys.exit(asyncio.run(Supervisor(load(), announce, options, load).run()))

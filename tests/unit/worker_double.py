@@ -31,29 +31,61 @@ class Double:
         self.log_fd = os.dup(log_fd) if log_fd >= 0 else -1
         self.mode = ""
         self.starting: list[asyncio.Task[None]] = []
-        self.servers: list[asyncio.Server] = []
+        self.servers: dict[int, asyncio.Server] = {}
+        self.plan: Any = None
+        self.prepared: Any = None
         self.running = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self.writers: set[asyncio.StreamWriter] = set()
 
-    def publish(self, plan_json: bytes) -> None:
-        self.mode = json.loads(plan_json)["via"]
-        self.note("start")
-        if self.mode == "bad-plan":
-            raise ValueError("routes[0].path: made to fail")
-        if self.mode == "late-bad-plan" and self.index == 1:
-            raise ValueError("made to fail in worker 1")
-        if self.mode == "bug":
-            raise RuntimeError("made to fail")
-        if self.mode == "die":
+    def compile(self, plan_json: bytes) -> object:
+        plan = json.loads(plan_json)
+        if self.mode:
+            self.note("compile")
+        if self.mode and plan["via"] == "compile-dies":
             os._exit(9)
-        if self.mode == "mute":
-            time.sleep(60)
+        if self.mode and plan["via"] == "compile-slow":
+            time.sleep(1)
+        return plan
 
-    def listen(self, fd: int, listener: str) -> None:
+    def prepare(self, made: Any) -> None:
+        mode = made["via"]
+        if self.mode == "":
+            self.mode = mode
+            self.note("start")
+        if mode == "bad-plan" or (mode == "late-bad-plan" and self.index == 1):
+            raise ValueError(f"routes[0].path: made to fail in worker {self.index}")
+        if mode == "bug":
+            raise ZeroDivisionError("made to fail")
+        if mode == "die" or (mode == "die-1" and self.index == 1):
+            os._exit(9)
+        if mode == "mute":
+            time.sleep(60)
+        if mode == "slow-start":
+            time.sleep(0.5)
+        self.prepared = made
+
+    def commit(self) -> None:
+        assert self.prepared is not None
+        self.plan, self.prepared = self.prepared, None
+        self.note("commit")
+        if self.plan["via"] == "commit-fails" and self.plan["generation"] > 1:
+            raise OSError("made to fail")
+
+    def drop(self) -> None:
+        self.prepared = None
+        self.note("drop")
+
+    def listen(self, fd: int, listener: str, key: int) -> None:
+        assert listener in [one["name"] for one in self.plan["listeners"]]
         sock = socket.socket(fileno=os.dup(fd))
-        self.starting.append(self.loop.create_task(self._listen(sock, listener)))
+        sock.listen(128)
+        self.starting.append(self.loop.create_task(self._listen(sock, listener, key)))
+
+    def unlisten(self, key: int) -> None:
+        self.servers.pop(key).close()
+        self.note("unlisten")
 
     def reopen_log(self, fd: int) -> None:
         os.close(self.log_fd)
@@ -66,7 +98,7 @@ class Double:
             # Deaf to everything but SIGKILL, like a loop that spins with the GIL held.
             signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
             time.sleep(60)
-        for server in self.servers:
+        for server in self.servers.values():
             server.close()
         try:
             await asyncio.wait_for(self.idle.wait(), timeout_s)
@@ -78,12 +110,12 @@ class Double:
 
     async def stop(self) -> None:
         self.note("stop")
-        for server in self.servers:
+        for server in self.servers.values():
             server.close()
         for writer in self.writers:
             writer.transport.abort()
 
-    async def _listen(self, sock: socket.socket, listener: str) -> None:
+    async def _listen(self, sock: socket.socket, listener: str, key: int) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.writers.add(writer)
             try:
@@ -95,9 +127,9 @@ class Double:
                 writer.close()
 
         if sock.family == socket.AF_UNIX:
-            self.servers.append(await asyncio.start_unix_server(serve, sock=sock))
+            self.servers[key] = await asyncio.start_unix_server(serve, sock=sock)
         else:
-            self.servers.append(await asyncio.start_server(serve, sock=sock))
+            self.servers[key] = await asyncio.start_server(serve, sock=sock)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: str
@@ -112,6 +144,7 @@ class Double:
             facts: dict[str, Any] = {
                 "pid": os.getpid(),
                 "index": self.index,
+                "generation": self.plan["generation"],
                 "listener": listener,
                 "shared_bytes": self.shared_bytes,
                 "argv": sys.argv[1:],
