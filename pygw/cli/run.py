@@ -46,7 +46,7 @@ class ConfigFile:
 
     def load(self) -> Config:
         """The configuration as the file says it now; ConfigError when it is wrong."""
-        from ..config import load
+        from ..config.load import load
         from ..watch import Looker
 
         files = Looker()

@@ -58,7 +58,7 @@ class Double:
             raise ValueError(f"routes[0].path: made to fail in worker {self.index}")
         if mode == "bug":
             raise ZeroDivisionError("made to fail")
-        if mode == "die" or (mode == "die-1" and self.index == 1):
+        if mode == "die" or (mode == "die-1" and self.index == 1 and self.plan):
             os._exit(9)
         if mode == "mute":
             time.sleep(60)
