@@ -20,6 +20,7 @@ COMMANDS = {
     "init": "init",
     "check": "check",
     "schema": "schema",
+    "import": "import_",
     "doctor": "doctor",
 }
 """Each command and its module, which has it as `command`, in the order of `pygw --help`."""

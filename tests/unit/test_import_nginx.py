@@ -1,0 +1,268 @@
+"""`pygw.imports`: nginx's grammar and rules one by one."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from pathlib import Path
+
+import pytest
+
+from pygw.imports import Draft, ImportFailed
+from pygw.imports.draft import Place
+from pygw.imports.nginx import import_nginx
+from pygw.imports.nginx.access import ip_filter
+from pygw.imports.nginx.patterns import Untranslatable, path_forms
+from pygw.imports.nginx.scope import read_bytes, read_ms
+from pygw.imports.nginx.servers import read_listen, read_names
+from pygw.imports.nginx.syntax import DEPTH_MAX, FILES_MAX, Directive, read_nginx
+
+NOWHERE = Place("x", 1)
+
+
+# --- grammar ---
+
+
+def parse(tmp_path: Path, text: str) -> list[tuple[object, ...]]:
+    (tmp_path / "a.conf").write_text(text)
+    return [shape(one) for one in read_nginx(str(tmp_path / "a.conf"), Draft())]
+
+
+def shape(one: Directive) -> tuple[object, ...]:
+    inner = () if one.block is None else ([shape(d) for d in one.block],)
+    return (one.place.line, one.name, *one.args, *inner)
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("", []),
+        ("# only a comment; {\n", []),
+        ("a b;", [(1, "a", "b")]),
+        ("a\n  b\n;c;", [(1, "a", "b"), (3, "c")]),
+        ("a b#c;", [(1, "a", "b#c")]),
+        ("a 'b c' \"d;{}e\";", [(1, "a", "b c", "d;{}e")]),
+        (r'a "x\"y" \"z\";', [(1, "a", 'x"y', '"z"')]),
+        (r"a ^/\.(\d+)\\x$;", [(1, "a", r"^/\.(\d+)\x$")]),
+        ("a ${b}c$d;", [(1, "a", "${b}c$d")]),
+        ("a b { c; d { } }", [(1, "a", "b", [(1, "c"), (1, "d", [])])]),
+        ("a x{\nb;}", [(1, "a", "x", [(2, "b")])]),
+        (
+            "x_by_lua_block {\n -- }\n s = '}' .. [[ } ]] --[[ } ]]\n if a then b = {} end\n}\nc;",
+            [(1, "x_by_lua_block"), (6, "c")],
+        ),
+    ],
+)
+def test_grammar(tmp_path: Path, text: str, tree: list[tuple[object, ...]]) -> None:
+    assert parse(tmp_path, text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a b", 'a.conf:1: "a" has no closing ";"'),
+        ("a {\n b;\n", 'a.conf:1: "a" has no closing "}"'),
+        ("a;\n}", 'a.conf:2: "}" without "{"'),
+        ("a {\n b }", 'a.conf:2: "b" has no closing ";"'),
+        (";", 'a.conf:1: unexpected ";"'),
+        ("\n{", 'a.conf:2: unexpected "{"'),
+        ("a 'b;", 'a.conf:1: "\'b;" has no closing quote'),
+        ("x_by_lua_block { {", "a.conf:1: the block of Lua has no end"),
+        ("a {" * (DEPTH_MAX + 1), f"a.conf:1: blocks are nested deeper than {DEPTH_MAX}"),
+    ],
+)
+def test_broken_grammar_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ImportFailed) as caught:
+        parse(tmp_path, text)
+    assert str(caught.value).replace(f"{tmp_path}/", "") == message
+
+
+def test_include_of_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "b.conf").write_text("include a.conf;")
+    with pytest.raises(ImportFailed, match=r"include a\.conf: includes itself"):
+        parse(tmp_path, "include b.conf;")
+
+
+def test_number_of_included_files_is_bounded(tmp_path: Path) -> None:
+    for number in range(FILES_MAX):
+        (tmp_path / f"{number}.inc").write_text("")
+    with pytest.raises(ImportFailed, match=f"more than {FILES_MAX} files are included"):
+        parse(tmp_path, "include *.inc;")
+
+
+def test_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match="cannot read: No such file or directory"):
+        import_nginx(str(tmp_path / "none.conf"))
+    (tmp_path / "a.conf").write_bytes(b"a;\nb \xff;")
+    with pytest.raises(ImportFailed, match=r"a\.conf:2: not valid UTF-8"):
+        import_nginx(str(tmp_path / "a.conf"))
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("60", 60_000), ("1m30s", 90_000), ("500ms", 500), ("1h", 3_600_000), ("0", 0), ("x", None)],
+)
+def test_times(text: str, ms: int | None) -> None:
+    assert read_ms(text) == ms
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("8192", 8192), ("8k", 8192), ("1M", 1 << 20), ("1g", 1 << 30), ("1t", None)]
+)
+def test_sizes(text: str, size: int | None) -> None:
+    assert read_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "bind"),
+    [
+        ("80", "0.0.0.0:80"),
+        ("*:8080", "0.0.0.0:8080"),
+        ("127.0.0.1", "127.0.0.1:80"),
+        ("127.0.0.1:81", "127.0.0.1:81"),
+        ("localhost:81", "127.0.0.1:81"),
+        ("[::]:80", "[::]:80"),
+        ("[::1]", "[::1]:80"),
+        ("unix:/run/x.sock", "unix:/run/x.sock"),
+    ],
+)
+def test_listen_addresses(text: str, bind: str) -> None:
+    assert str(read_listen(text)) == bind
+
+
+def test_server_names() -> None:
+    assert read_names("Example.COM") == ["example.com"]
+    assert read_names(".example.com") == ["example.com", "*.example.com"]
+    assert read_names("*.example.com") == ["*.example.com"]
+    for name in ("www.example.*", "~^a$", "$hostname", "a*.b"):
+        with pytest.raises(ValueError):
+            read_names(name)
+
+
+# --- expressions ---
+
+
+@pytest.mark.parametrize(
+    ("expression", "paths"),
+    [
+        ("^/", ["/*"]),
+        ("^/api/", ["/api/*"]),
+        ("^/api$", ["/api"]),
+        ("^/api", ["/api*"]),
+        (r"^/a\.b/c$", ["/a.b/c"]),
+        ("^/a/?$", ["/a", "/a/"]),
+        ("^/a(/.*)?$", ["/a", "/a/*"]),
+        ("^/a(/|$)", ["/a", "/a/*"]),
+        ("^/a/(.*)$", ["/a/{rest*}"]),
+        ("^/a/.*", ["/a/*"]),
+        (r"^/u/(\d+)$", ["/u/{p1:int}"]),
+        (r"^/u/(?<id>\d+)/x$", ["/u/{id:int}/x"]),
+        ("^/u/([^/]+)/(?P<b>[a-z-]+)$", ["/u/{p1}/{b:[a-z-]+}"]),
+        ("^/(a|b)/c$", ["/a/c", "/b/c"]),
+        ("^/(?:a|b)/c/", ["/a/c/*", "/b/c/*"]),
+    ],
+)
+def test_expression_with_paths_of_the_same_meaning(expression: str, paths: list[str]) -> None:
+    assert [form.path for form in path_forms(expression)] == paths
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"\.php$",
+        "/api/",
+        "^/a.b$",
+        "^/a+$",
+        r"^/v(\d+)/",
+        r"^/(\d+)",
+        "^/([^/]*)$",
+        "^/(a|b)?/c$",
+        "^/(a(b))$",
+        "^/[^a]+$",
+        "^api$",
+        "^(?!/x)/",
+        "^/" + "(a|b)/" * 6,
+        "^/a{2}$",
+    ],
+)
+def test_expression_without_a_path_is_refused_not_approximated(expression: str) -> None:
+    with pytest.raises(Untranslatable):
+        path_forms(expression)
+
+
+def test_expression_that_ignores_case_needs_to_be_free_of_letters() -> None:
+    assert path_forms(r"^/(\d+)$", ignore_case=True)
+    with pytest.raises(Untranslatable, match="ignores case"):
+        path_forms("^/a$", ignore_case=True)
+
+
+# --- access ---
+
+
+def admitted_by_nginx(rules: list[Directive], client: ipaddress.IPv4Address) -> bool:
+    for rule in rules:
+        if rule.args == ("all",) or client in ipaddress.ip_network(rule.args[0]):
+            return rule.name == "allow"
+    return True
+
+
+def test_allow_and_deny_admit_the_same_clients_in_any_order() -> None:
+    chance = random.Random(1)
+    for _ in range(300):
+        rules = []
+        for _ in range(chance.randrange(1, 6)):
+            bits = chance.randrange(24, 33)
+            base = ipaddress.ip_network(f"10.0.0.{chance.randrange(256)}/{bits}", strict=False)
+            rules.append(Directive(chance.choice(("allow", "deny")), (str(base),), NOWHERE))
+        if chance.random() < 0.5:
+            rules.append(Directive(chance.choice(("allow", "deny")), ("all",), NOWHERE))
+        found = ip_filter(rules) or {}
+        allow, deny = (
+            [ipaddress.ip_network(one) for one in found.get(key, ())] for key in ("allow", "deny")
+        )
+        for last in (*range(256), 300):
+            client = ipaddress.IPv4Address(0x0A000000 + last)
+            ours = not any(client in one for one in deny if one.version == 4) and (
+                not allow or any(client in one for one in allow if one.version == 4)
+            )
+            assert ours == admitted_by_nginx(rules, client), (rules, client)
+
+
+# --- what must never happen in silence ---
+
+
+def remarks(tmp_path: Path, text: str) -> list[str]:
+    (tmp_path / "a.conf").write_text(text)
+    draft = import_nginx(str(tmp_path / "a.conf"))
+    return [str(one).replace(f"{tmp_path}/", "") for one in draft.remarks]
+
+
+def test_every_directive_is_carried_over_or_remarked_on(tmp_path: Path) -> None:
+    for name in ("nobody_knows_this", "limit_req", "sub_filter", "proxy_cache", "auth_delay"):
+        text = f"server {{ listen 80;\nlocation / {{ {name} x;\nproxy_pass http://a; }} }}"
+        assert [one for one in remarks(tmp_path, text) if one.startswith("a.conf:2:")], name
+
+
+def test_what_guards_a_location_is_never_left_out_with_the_location_open(tmp_path: Path) -> None:
+    for lock in ("auth_basic x;", "auth_request /a;", "satisfy any;", "allow unix:; deny all;"):
+        for text in (
+            f"server {{ listen 80; {lock} location / {{ proxy_pass http://a; }} }}",
+            f"server {{ listen 80; location / {{ {lock} proxy_pass http://a; }} }}",
+        ):
+            (tmp_path / "a.conf").write_text(text)
+            draft = import_nginx(str(tmp_path / "a.conf"))
+            (route,) = draft.routes
+            assert "upstream" not in route, lock
+            assert route["middleware"][-1]["respond"]["status"] == 501
+
+
+def test_server_that_another_hides_is_told(tmp_path: Path) -> None:
+    text = (
+        "server { listen 80; location / { proxy_pass http://a; } }\n"
+        "server { listen 81; location / { proxy_pass http://b; } }\n"
+    )
+    told = remarks(tmp_path, text)
+    assert any("takes every host at its own address" in one for one in told)
