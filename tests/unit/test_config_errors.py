@@ -1,6 +1,6 @@
 """Wrong configurations and what a person is told: message, line and column, all at once.
 
-The corpus is `config_errors.txt`, which says how to read it.
+The corpus is `config_errors.txt`, which says how to read it, and `config_errors_formats.txt`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from pygw.config import ConfigError, Mark, load_config, parse_config
 from pygw.config.interpolate import Sources
 
-CORPUS = Path(__file__).with_name("config_errors.txt")
+CORPUS = sorted(Path(__file__).parent.glob("config_errors*.txt"))
 LISTENERS = 'listeners: [{bind: "127.0.0.1:8080"}]\n'
 ROUTES = "routes: [{match: {path: /*}, middleware: [{echo: {}}]}]\n"
 ENVIRON = {"EMPTY": "", "SECRET": "s3cr3t value", "NUMBER": "12", "BAD": "\udc80"}
@@ -22,7 +22,8 @@ ENVIRON = {"EMPTY": "", "SECRET": "s3cr3t value", "NUMBER": "12", "BAD": "\udc80
 def read_corpus() -> dict[str, tuple[str, list[str]]]:
     """Name: marked text, expected problems."""
     cases: dict[str, tuple[str, list[str]]] = {}
-    for part in CORPUS.read_text("utf-8").split("\n## ")[1:]:
+    parts = [part for file in CORPUS for part in file.read_text("utf-8").split("\n## ")[1:]]
+    for part in parts:
         name, _, rest = part.partition("\n")
         assert name not in cases
         text, _, _ = rest.partition("\n=> ")
@@ -43,27 +44,36 @@ def split_marks(text: str) -> tuple[str, list[Mark]]:
     return text, marks
 
 
-def problems_of(text: str) -> ConfigError:
+def problems_of(text: str, file: str = "pygw.yaml") -> ConfigError:
     with pytest.raises(ConfigError) as caught:
-        parse_config(text, "pygw.yaml", Sources(ENVIRON))
+        parse_config(text, file, Sources(ENVIRON))
     return caught.value
+
+
+def completed(name: str, text: str) -> tuple[str, str]:
+    """The whole text of a case and its file, which says the format."""
+    if name.startswith(("JSON, ", "TOML, ")):
+        return text, f"pygw.{name[:4].lower()}"
+    if not text.startswith("- "):
+        text += LISTENERS if "listeners:" not in text else ""
+        text += ROUTES if "routes:" not in text else ""
+    return text, "pygw.yaml"
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_wrong_config_is_refused_with_message_line_and_column(name: str) -> None:
     marked, expected = CASES[name]
     text, marks = split_marks(marked)
-    if not text.startswith("- "):
-        text += LISTENERS if "listeners:" not in text else ""
-        text += ROUTES if "routes:" not in text else ""
-    error = problems_of(text)
+    text, file = completed(name, text)
+    error = problems_of(text, file)
     headlines = [line for line in error.render().splitlines() if "  error  " in line]
     assert [line.split("  error  ")[1] for line in headlines] == expected
-    assert [problem.at for problem in error.problems] == marks
+    found = [problem.at for problem in error.problems]
+    assert [at for at in found if at is not None or file != "pygw.toml"] == marks
 
 
 def test_corpus_is_large_enough() -> None:
-    assert len(CASES) >= 40
+    assert len(CASES) >= 140
 
 
 def test_all_problems_are_reported_at_once_in_file_order() -> None:

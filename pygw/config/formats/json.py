@@ -29,6 +29,7 @@ from ..interpolate import Sources
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
+_TRAILING = re.compile(r",\s*[}\]]")
 _LONE = re.compile("[\ud800-\udfff]")
 
 Token = tuple[str, int]
@@ -47,8 +48,8 @@ def read_json(text: str, file: str, sources: Sources) -> Document:
     try:
         json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        reason = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        raise document.fail(reason, Mark(error.lineno, error.colno)) from None
+        reason, at = _reason(error)
+        raise document.fail(f"not valid JSON: {reason}", _mark(lines, at)) from None
     except ValueError as error:
         # Python's own bound on the digits of a number.
         raise document.fail(f"not valid JSON: {error}") from None
@@ -104,7 +105,9 @@ class _Walk:
             mark = self.mark(at)
             next(self.tokens)
             if key in out:
-                problem = Problem((*path, key), "duplicate key", mark, mark)
+                line = self.mark(self.entries[(*path, key)][0]).line
+                message = f"duplicate key; it stands in line {line} already"
+                problem = Problem((*path, key), message, mark, mark)
                 self.document.problems.append(problem)
                 self._skip()
             elif _LONE.search(key):
@@ -147,6 +150,20 @@ def _mark(lines: list[int], at: int) -> Mark:
     """The place of a character; `lines` are the places where lines begin."""
     line = bisect_right(lines, at)
     return Mark(line, at - lines[line - 1] + 1)
+
+
+def _reason(error: json.JSONDecodeError) -> tuple[str, int]:
+    """What is wrong and what to do, and where."""
+    text, at = error.doc, error.pos
+    trailing = _TRAILING.search(text, text.rfind(",", 0, at + 1) if "," in text[: at + 1] else at)
+    if trailing is not None and trailing.start() <= at <= trailing.end():
+        return "a comma stands behind the last entry; take it out", trailing.start()
+    reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    if text.startswith(("//", "/*", "#"), at):
+        reason += "; JSON has no comments"
+    elif error.msg == "Extra data":
+        reason += "; the configuration ends before it"
+    return reason, at
 
 
 def _refuse_constant(name: str) -> None:

@@ -32,6 +32,10 @@ def read_toml(text: str, file: str, sources: Sources) -> Document:
         reason = message[: place.start()] if place else message
         if place and mark is None:
             reason += " at the end of the text"
+        if reason.startswith(("Cannot overwrite", "Cannot declare", "Duplicate")):
+            reason += "; a key may stand once"
+        if reason.startswith("Expected newline"):
+            reason += "; does a text lack its quotes?"
         raise document.fail(f"not valid TOML: {reason[:1].lower()}{reason[1:]}", mark) from None
     Walk(document, sources).walk(data)
     return document

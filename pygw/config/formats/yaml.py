@@ -18,6 +18,17 @@ from ..document import DEPTH_MAX, NO_VALUE, TOO_DEEP, VALUES_MAX, Document, Entr
 from ..errors import ConfigError, Mark, Path, Problem, printable
 from ..interpolate import InterpolationError, Sources
 
+# What to do about the errors of syntax that people make most.
+_REMEDIES = (
+    ("cannot start any token", "; use spaces, not tabs, and put a value that begins so in quotes"),
+    ("undefined alias", "; write &name at a value that stands before it"),
+    ("another document", "; take out what follows ---"),
+    ("mapping values are not allowed", '; put a value that holds ": " in quotes'),
+    ("did not find expected key", "; do the keys of this mapping begin in the same column?"),
+    ("quoted scalar", "; is a quote missing?"),
+    ("duplicate anchor", "; give it another name"),
+)
+
 _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
 
@@ -89,7 +100,9 @@ class _Reader:
             key = key_node.value
             inner = (*path, key)
             if key in out:
-                self._complain(inner, "duplicate key", key_node)
+                first = next(one for one, _ in node.value if one.value == key)
+                message = f"duplicate key; it stands in line {_mark(first).line} already"
+                self._complain(inner, message, key_node)
             elif key == "<<" and not key_node.style:
                 message = "merge keys are not part of YAML 1.2; write the keys out"
                 self._complain(path, message, key_node)
@@ -216,6 +229,8 @@ def _line_of(text: str, mark: Mark) -> str:
 def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError):
         place = error.problem_mark or error.context_mark
+        if "quoted scalar" in (error.context or ""):
+            place = error.context_mark  # where the quote that has no end begins
         mark = _mark_of(place) if place is not None else None
         words = [error.problem or "", error.context or ""]
         if any("maximum nesting depth" in word for word in words):  # PyYAML 6.0.4 has its own bound
@@ -224,8 +239,9 @@ def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
             words.reverse()
         reason = " ".join(words).strip()
         if mark is not None and "flow" in reason and "${" in _line_of(text, mark):
-            reason += '; within { } and [ ] a value with "${" needs quotes'
-        return Problem((), f"not valid YAML: {reason}", mark)
+            reason = f'{reason}; within {{ }} and [ ] a value with "${{" needs quotes'
+        hints = (remedy for word, remedy in _REMEDIES if word in reason)
+        return Problem((), f"not valid YAML: {reason}{next(hints, '')}", mark)
     if isinstance(error, yaml.reader.ReaderError):
         # libyaml counts bytes here, not characters.
         before = text.encode("utf-8", "surrogatepass")[: error.position].decode("utf-8", "ignore")
