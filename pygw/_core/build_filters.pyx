@@ -10,8 +10,11 @@ from pygw._core.filters.body_limit cimport body_limit_build
 from pygw._core.filters.echo cimport echo_build
 from pygw._core.filters.headers cimport headers_build
 from pygw._core.filters.ip cimport ip_build
+from pygw._core.filters.prefix cimport prefix_build
+from pygw._core.filters.query cimport query_build
 from pygw._core.filters.redirect cimport redirect_build
 from pygw._core.filters.respond cimport respond_build
+from pygw._core.filters.rewrite cimport rewrite_build
 from pygw._core.limits cimport FILTERS_MAX
 from pygw._core.part cimport plan_alloc, plan_fail
 from pygw._core.types.exchange cimport (
@@ -44,6 +47,9 @@ filter_register("body_limit", body_limit_build)
 filter_register("respond", respond_build)
 filter_register("redirect", redirect_build)
 filter_register("echo", echo_build)
+filter_register("rewrite", rewrite_build)
+filter_register("prefix", prefix_build)
+filter_register("query", query_build)
 
 
 # --- chains ---------------------------------------------------------------------------------------

@@ -177,9 +177,10 @@ cdef int request_line_write(writer_t* w, request_t* q) noexcept nogil:
     cdef uint64_t size = <uint64_t>q.method_name.len + q.path.len + q.query.len + 13
     cdef char* line
     cdef char* p
-    # An empty query is one all the same: a target leaves as it came (RFC 9110 7.1).
+    # An empty query is one all the same: a target leaves as it came (RFC 9110 7.1). One that was
+    # taken out has no address.
     cdef bint has_query = q.query.len != 0 or (
-        q.target.len != 0 and q.target.ptr[q.target.len - 1] == c'?')
+        q.query.ptr != NULL and q.target.len != 0 and q.target.ptr[q.target.len - 1] == c'?')
     if (likely(q.half.version == 11 and q.form != FORM_ABSOLUTE and q.half.line.len
                and not q.half.flags & MF_LINE_EDITED)):
         return piece_add(w.out, w.arena, q.half.line.ptr, q.half.line.len)

@@ -22,6 +22,10 @@ cdef enum:
                                    # 8-bit lengths (CVE-2021-40346)
     CONNECTION_MEMBERS_MAX = 64    # members of all Connection fields of a head, empty ones too
     FILTERS_MAX = 32               # filters in one chain
+    TEMPLATE_PIECES = 32           # texts and values of one template
+    TEMPLATE_MAX = 8192            # bytes of what a template gives, but for bodies
+    QUERY_EDITS = 64               # names and pairs of one filter `query`
+    QUERY_MAX = 65536              # bytes of a query that a filter has edited
     # HTTP/1
     HEAD_MAX = 262144              # what `limits.head` may be set to
     START_LINE_SLACK = 64          # bytes of a start line besides its target

@@ -95,3 +95,11 @@ cdef inline uint32_t decimal_write(char* out, uint64_t n) noexcept nogil:
     for i in range(count):
         out[i] = digits[count - 1 - i]
     return count
+
+# What a hexadecimal digit says; -1 for any other byte.
+cdef inline int hex_value(char c) noexcept nogil:
+    if c'0' <= c <= c'9':
+        return c - c'0'
+    if c'a' <= (c | 0x20) <= c'f':
+        return (c | 0x20) - c'a' + 10
+    return -1

@@ -14,8 +14,8 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         "types/* libs/* check limits view",
         "arena block buffer fault half shortage stats",
         "address answer attempt balance chain exchange exchange_memory filters/* forwarding headers"
-        " http1_check http1_chunk http1_line http1_read http1_write ids log_line part"
-        " reply router",
+        " http1_check http1_chunk http1_line http1_read http1_write ids log_line pairs part"
+        " reply retarget router template",
         "runtimes/*",
         "access_log clock down down_answer downstream inlet listener outlet pool relay resolver"
         " timer transport transport_memory transport_uv upstream",
