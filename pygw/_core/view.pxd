@@ -67,17 +67,18 @@ cdef inline bint span_next_member(span_t* rest, span_t* member) noexcept nogil:
         rest.len = 0
     return True
 
-# Decimal digits only, no sign, no white space, at most 2^63-1; False otherwise.
+# At most 16 decimal digits, no sign, no white space, at most 2^53-1: beyond it peers that count in
+# floating point (JavaScript) read another number; False otherwise.
 cdef inline bint span_to_length(span_t s, uint64_t* out) noexcept nogil:
     cdef uint64_t n = 0
     cdef uint32_t i
-    if s.len == 0 or s.len > 19:
+    if s.len == 0 or s.len > 16:
         return False
     for i in range(s.len):
         if not c'0' <= s.ptr[i] <= c'9':
             return False
         n = n * 10 + <uint64_t>(s.ptr[i] - c'0')
-    if n > 0x7FFFFFFFFFFFFFFFU:
+    if n > 0x1FFFFFFFFFFFFFU:
         return False
     out[0] = n
     return True

@@ -300,9 +300,9 @@ BODIES: list[Case] = [
         "length_with_blanks", post(b"Content-Length:  5 \r\n", b"hello"), length=5, body=b"hello"
     ),
     request(
-        "length_of_2_to_63_less_one",
-        post(b"Content-Length: 9223372036854775807\r\n", b"abc"),
-        length=2**63 - 1,
+        "length_of_2_to_53_less_one",
+        post(b"Content-Length: 9007199254740991\r\n", b"abc"),
+        length=2**53 - 1,
         body=b"abc",
         ended=False,
         finish_error="E_DOWN_CLOSED",
