@@ -65,3 +65,8 @@ cdef enum:
     BUFFERS_BYTES_MAX = 1073741824 # bytes of read buffers in use at once
     PLANS_MAX = 8                  # plans alive at once: the current and those still pinned
     PLAN_BYTES_MAX = 268435456     # bytes of all of them together
+    # dry runs (pygw explain)
+    TRACE_BYTES_MAX = 4194304      # bytes of what filters did to one request
+    DRY_ATTEMPTS_MAX = 16          # attempts of one request that are recorded
+    DRY_BYTES_MAX = 32768          # bytes that one end takes at once, and of what is recorded
+    DRY_TURNS_MAX = 10000          # a request that is not over after so many turns spins

@@ -19,7 +19,8 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         "runtimes/*",
         "access_log clock down down_answer downstream inlet listener outlet pool relay resolver"
         " timer transport transport_memory transport_uv upstream",
-        "build build_filters build_routes build_upstreams host matcher worker variant",
+        "build build_filters build_routes build_upstreams chain_trace dry_run host"
+        " matcher variant worker",
         "probe/*",
     )
 )
