@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "run",
     "init": "init",
     "check": "check",
+    "fmt": "fmt",
     "schema": "schema",
     "import": "import_",
     "doctor": "doctor",

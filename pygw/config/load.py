@@ -69,7 +69,7 @@ def load(
             files.add(module)
         return check_object(data, source, overrides, modules)
     files.add(source)
-    text = _read_text(source)
+    text = read_text(source)
     sources = Sources(environ, os.path.dirname(source) or ".", files=files)
     return check_text(text, source, sources, overrides)
 
@@ -198,12 +198,18 @@ def _retype(data: dict[str, Any], document: Document, detail: ErrorDetails) -> b
     return value is not None and not isinstance(value, str)
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """The text of a configuration file; ConfigError says why it cannot be read."""
     try:
         with open(path, "rb") as file:
             content = file.read(FILE_MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([Problem((), f"cannot read: {error.strerror}")], path) from None
+    return decode_text(content, path)
+
+
+def decode_text(content: bytes, path: str) -> str:
+    """The text that the bytes of a configuration file are; ConfigError says why they are none."""
     if len(content) > FILE_MAX_BYTES:
         raise ConfigError([Problem((), "cannot read: larger than 16MiB")], path)
     try:

@@ -11,7 +11,7 @@ import yaml
 
 from pygw.cli.init import SCHEMA_NAME, TEMPLATE
 from pygw.config import parse_config
-from pygw.config.formats.yaml import _Loader
+from pygw.config.formats.yaml import Loader
 from pygw.config.interpolate import Sources
 from pygw.config.schema import config_schema
 
@@ -39,7 +39,7 @@ def test_first_line_names_the_schema_beside_it(tmp_path: Path) -> None:
 
 def test_schema_accepts_the_file() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    jsonschema.validate(yaml.load(TEMPLATE, _Loader), config_schema())
+    jsonschema.validate(yaml.load(TEMPLATE, Loader), config_schema())
 
 
 def test_file_that_is_there_stays(tmp_path: Path) -> None:
@@ -63,5 +63,5 @@ def test_place_that_cannot_be_written_is_exit_code_1(tmp_path: Path) -> None:
 def test_lines_that_tell_defaults_tell_them() -> None:
     told = parse_config(TEMPLATE, "x.yaml", Sources({}))
     active = re.sub(r"^# (\w+: .*)$", r"\1", TEMPLATE, flags=re.MULTILINE)
-    assert len(yaml.load(active, _Loader)) == len(yaml.load(TEMPLATE, _Loader)) + 6
+    assert len(yaml.load(active, Loader)) == len(yaml.load(TEMPLATE, Loader)) + 6
     assert parse_config(active, "x.yaml", Sources({})) == told

@@ -17,7 +17,7 @@ from pygw.config import ConfigError, Mark, parse_config
 from pygw.config.app import is_app, plain_data
 from pygw.config.document import DEPTH_MAX
 from pygw.config.formats import read_document
-from pygw.config.formats.yaml import _Loader
+from pygw.config.formats.yaml import Loader
 from pygw.config.interpolate import Sources
 from pygw.config.load import check_object, load
 
@@ -50,7 +50,7 @@ def toml_file(data: dict[str, Any]) -> str:
 
 
 def test_all_formats_give_the_same_configuration() -> None:
-    data = yaml.load(FULL, _Loader)
+    data = yaml.load(FULL, Loader)
     expected = parse_config(FULL, "pygw.yaml", Sources({}))
     assert parse_config(json.dumps(data, indent=1), "pygw.json", Sources({})) == expected
     assert parse_config(toml_file(data), "pygw.toml", Sources({})) == expected

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pygw._core.worker import plan_check
 
 from pygw.config import Config, ConfigError, parse_config
-from pygw.config.formats.yaml import _Loader
+from pygw.config.formats.yaml import Loader
 from pygw.config.interpolate import Sources
 from pygw.config.load import check_object
 from pygw.config.schema import config_schema, schemas_in
@@ -24,7 +24,7 @@ from pygw.plan import build_plan, serialise_plan
 from .test_config_formats import toml_file
 from .test_plan import FULL
 
-GOOD: dict[str, Any] = yaml.load(FULL, _Loader)
+GOOD: dict[str, Any] = yaml.load(FULL, Loader)
 ENVIRON = {"A": "1", "B": "x: [", "C": ""}
 
 JUNK: tuple[Any, ...] = (

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from pygw.config.formats.yaml import _Loader
+from pygw.config.formats.yaml import Loader
 from pygw.config.model import Config
 from pygw.config.schema import Schema, config_schema, schemas_in
 from tests.test_tidy import models_in
@@ -27,7 +27,7 @@ def errors_of(data: object) -> list[str]:
 
 def plain(text: str) -> dict[str, Any]:
     """A text as the data an editor sees."""
-    data: dict[str, Any] = yaml.load(text, _Loader)
+    data: dict[str, Any] = yaml.load(text, Loader)
     return data
 
 

@@ -33,11 +33,11 @@ _TAG = "tag:yaml.org,2002:"
 _NULL, _BOOL, _INT, _FLOAT, _STR = (_TAG + name for name in ("null", "bool", "int", "float", "str"))
 
 
-class _Loader(yaml.CSafeLoader):
+class Loader(yaml.CSafeLoader):
     """libyaml's parser with the scalar rules of YAML 1.2's core schema (§10.3.2)."""
 
 
-_Loader.yaml_implicit_resolvers = {}
+Loader.yaml_implicit_resolvers = {}
 
 for _tag, _pattern, _first in (
     (_NULL, r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
@@ -49,7 +49,7 @@ for _tag, _pattern, _first in (
         list("-+.0123456789"),
     ),
 ):
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+    Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
 
 
 def read_yaml(text: str, file: str, sources: Sources) -> Document:
@@ -57,7 +57,7 @@ def read_yaml(text: str, file: str, sources: Sources) -> Document:
     document = Document(file, text)
     try:
         _check_depth(document)
-        root = _Loader(text).get_single_node()
+        root = Loader(text).get_single_node()
     except yaml.YAMLError as error:
         raise ConfigError([_syntax_problem(error, text)], file, text) from None
     if root is None:
@@ -150,7 +150,7 @@ def plain_value(text: str) -> object:
 def _plain_tag(text: str) -> str:
     """The tag an unquoted scalar with this text has."""
     for first in (text[:1], ""):
-        for tag, pattern in _Loader.yaml_implicit_resolvers.get(first, ()):
+        for tag, pattern in Loader.yaml_implicit_resolvers.get(first, ()):
             if pattern.match(text):
                 return str(tag)
     return _STR
@@ -212,7 +212,7 @@ def _shown(node: yaml.Node) -> str:
 
 def _check_depth(document: Document) -> None:
     depth = 0
-    for event in yaml.parse(document.text, _Loader):
+    for event in yaml.parse(document.text, Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
