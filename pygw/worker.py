@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -22,7 +23,7 @@ from typing import Protocol
 
 import uvloop
 
-from .background import in_background
+from .background import in_background, start_background
 from .control import Channel, ChannelError, Message
 from .log import set_up_log
 from .process import OURS
@@ -136,6 +137,10 @@ class _Service:
                 why = f"{type(error).__name__}: {error}"
             await self.channel.send({"type": "failed", "error": why})
             return None
+        start_background()
+        # What is here now stays: no collection that a later plan sets off need look at it.
+        gc.collect()
+        gc.freeze()
         await self.channel.send({"type": "ready"})
         return worker
 
