@@ -75,8 +75,8 @@ def test_find_route(benchmark: Benchmark, routes: int) -> None:
     )
     text = f"listeners: [bind: 127.0.0.1:0]\nroutes:\n{paths}"
     plan = build_plan(parse_config(text, "routes", Sources({})), 1, "pygw-bench")
-    path = b"/v1/%d/articles/1234" % (routes - 1)
-    measure(benchmark, bench.route, filters.Plan(json.dumps(plan).encode()), path)
+    asked = bench.Requests([(b"a", b"/v1/%d/articles/1234" % (routes - 1))])
+    measure(benchmark, bench.route, filters.Plan(json.dumps(plan).encode()), asked)
 
 
 @pytest.mark.parametrize(("size", "count"), [(48, 8), (512, 8)], ids=["inline", "with-a-chunk"])

@@ -1,7 +1,7 @@
-# Owns: routes from their entries in a plan, and their order.
+# Owns: routes from their entries in a plan.
 # Thread and GIL: holds the GIL; may run on any thread; touches nothing published.
 # Never does: match a request.
-# Read next: router.pxd.
+# Read next: build_match.pxd, build_router.pxd.
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport plan_t

@@ -1,40 +1,52 @@
 # cython: language_level=3
-# Owns: routes from their entries in a plan, and their order.
+# Owns: routes from their entries in a plan.
 # Thread and GIL: holds the GIL; may run on any thread; touches nothing published.
 # Never does: publish.
 # Read next: build_routes.pxd for the contract.
 """The routes of a plan."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 from pygw._core.build_filters cimport chain_build
+from pygw._core.build_match cimport (
+    Expressions, conditions_build, expressions_build, hosts_build, segments_build)
+from pygw._core.build_router cimport Form, router_build
 from pygw._core.build_upstreams cimport timeouts_build, upstream_find
-from pygw._core.part cimport plan_alloc, plan_fail, plan_keep, plan_unique
-from pygw._core.router cimport ROUTE_SCRATCH, router_prepare
-from pygw._core.types.exchange cimport route_t, MATCH_EXACT, MATCH_PREFIX
+from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_unique
+from pygw._core.types.exchange cimport plan_t, route_t
+from pygw._core.types.header cimport span_t
+from pygw._core.types.memory cimport arena_t
 from pygw._core.types.upstream cimport timeouts_t
-from pygw._core.view cimport span
 
 
-cdef bytes route_path(Part part):
-    cdef char[ROUTE_SCRATCH] form
-    cdef bytes path = part.text("path", ROUTE_SCRATCH)
-    cdef uint32_t size = router_prepare(span(path, len(path)), form)
-    if size == 0:
-        plan_fail(part.at("path"), "must begin with / and have only one reading: no //, no dot"
-                  " segments, no ; \\ ? # or spaces, no encoded / \\ or NUL")
-    return form[:size]
+cdef int names_keep(arena_t* arena, list names, route_t* out) except -1:
+    if not names:
+        return 0
+    out.param_names = <span_t*>plan_alloc(arena, len(names) * sizeof(span_t))
+    for name in names:
+        plan_keep(arena, name, &out.param_names[out.param_count])
+        out.param_count += 1
+    return 0
 
 
-cdef uint8_t route_kind(Part part) except? 255:
-    cdef bytes kind = part.text("match", 16)
-    if kind not in (b"exact", b"prefix"):
-        plan_fail(part.at("match"), "must be exact or prefix")
-    return <uint8_t>(MATCH_EXACT if kind == b"exact" else MATCH_PREFIX)
+# What the route asks, its predicate kept in `out`.
+cdef Form form_build(plan_t* plan, Part part, Expressions known, route_t* out):
+    cdef Form form = Form()
+    cdef Part match = part.part("match")
+    cdef list rank = []
+    form.hosts = hosts_build(match)
+    form.segments, names = segments_build(match, known)
+    plan_keep(&plan.arena, match.value("path").encode(), &out.path)
+    names_keep(&plan.arena, names, out)
+    out.conditions = conditions_build(match, known, &plan.arena, rank)
+    form.rank = tuple(rank)
+    form.place = plan.route_count
+    form.asks = out.conditions != NULL
+    form.where = match.place
+    match.finish()
+    return form
 
 
-cdef int route_build(plan_t* plan, Part part, Part root, bytes path, route_t* out) except -1:
-    out.match = route_kind(part)
-    plan_keep(&plan.arena, path, &out.path)
+cdef int route_build(plan_t* plan, Part part, Part root, route_t* out) except -1:
     plan_keep(&plan.arena, part.name("name"), &out.name)
     out.upstream = upstream_find(plan, part, "upstream")
     part.value("upstream")            # null is a value, no key is a fault
@@ -60,27 +72,31 @@ cdef timeouts_t default_timeouts(Part root) except *:
     return out
 
 
-# Exact ones first, then by falling length of path: the first that matches is the right one.
-cdef int routes_build(plan_t* plan, Part root) except -1:
-    cdef list parts = root.parts("routes")
-    cdef list order = []
-    cdef Part part
-    cdef dict seen = {}
-    plan_unique(parts, "routes")
-    for part in parts:
-        path = route_path(part)
-        kind = route_kind(part)
-        if seen.setdefault((kind, path), part.place) != part.place:
-            plan_fail(part.at("path"), f"{seen[(kind, path)]} has the same path")
-        order.append((kind, -len(path), len(order), path, part))
-    order.sort(key=sort_key)
-    plan.routes = <route_t*>plan_alloc(&plan.arena, len(order) * sizeof(route_t))
-    for _, _, _, path, part in order:
-        plan.route_count += 1         # from here on plan_free looks at its chain
-        route_build(plan, part, root, path, &plan.routes[plan.route_count - 1])
+# Two routes with the very same predicate: the second would never be taken.
+cdef int same_refuse(Part part, Form form, dict seen) except -1:
+    asked = sorted([(key, repr(value)) for key, value in part.part("match").values.items()
+                    if key not in ("path", "hosts")])
+    for host in form.hosts:
+        key = (host, tuple(form.segments), tuple(asked))
+        if seen.setdefault(key, part.place) != part.place:
+            plan_fail(part.at("match"), f"{seen[key]} asks the same")
     return 0
 
 
-def sort_key(entry: tuple) -> tuple:
-    """What decides a route's place: kind, falling length, place in the plan."""
-    return entry[:3]
+cdef int routes_build(plan_t* plan, Part root) except -1:
+    cdef list parts = root.parts("routes")
+    cdef list forms = []
+    cdef dict seen = {}
+    cdef Expressions known = expressions_build(root, &plan.arena)
+    cdef route_t* out
+    cdef Part part
+    plan_unique(parts, "routes")
+    plan.routes = <route_t*>plan_alloc(&plan.arena, len(parts) * sizeof(route_t))
+    for part in parts:
+        out = &plan.routes[plan.route_count]
+        form = form_build(plan, part, known, out)
+        same_refuse(part, form, seen)
+        forms.append(form)
+        plan.route_count += 1         # from here on plan_free looks at its chain
+        route_build(plan, part, root, out)
+    return router_build(plan, forms, known.dfas)

@@ -18,14 +18,14 @@ from pygw._core.attempt cimport (
 from pygw._core.buffer cimport slices_clear, slices_move
 from pygw._core.chain cimport chain_head, chain_body, chain_log, chain_cancel
 from pygw._core.fault cimport (
-    fault_get, E_CORE_NO_ROUTE, E_CORE_MEMORY, E_CORE_TOTAL_TIMEOUT, E_CORE_INTERNAL,
+    fault_get, E_CORE_MEMORY, E_CORE_TOTAL_TIMEOUT, E_CORE_INTERNAL,
     E_DOWN_CLOSED, E_DOWN_RESET, E_DOWN_SLOW_READER, E_HOOK_ABORTED)
 from pygw._core.exchange_memory cimport EXCHANGE_MAGIC, exchange_body_drop, exchange_count
 from pygw._core.forwarding cimport forwarding_begin
 from pygw._core.half cimport half_cut
 from pygw._core.ids cimport ids_t
 from pygw._core.reply cimport reply_fault
-from pygw._core.router cimport router_match
+from pygw._core.router cimport router_take
 from pygw._core.stats cimport stat_add, ST_REQUESTS, ST_REFUSED_HEADS
 
 # --- the end --------------------------------------------------------------------------------------
@@ -61,9 +61,9 @@ cdef void exchange_begin(exchange_t* x) noexcept nogil:
     if unlikely(error != 0):
         exchange_fail(x, error)
         return
-    x.route = router_match(x.plan, x.request.path)
-    if unlikely(x.route == NULL):
-        exchange_fail(x, E_CORE_NO_ROUTE)
+    error = router_take(x)
+    if unlikely(error != 0):
+        exchange_fail(x, error)
         return
     if x.route.chain.filter_count:
         x.slots = <void**>arena_zalloc(&x.arena, x.route.chain.filter_count * sizeof(void*))

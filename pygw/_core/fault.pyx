@@ -149,6 +149,9 @@ cdef void fill_up() noexcept nogil:
 cdef void fill_core() noexcept nogil:
     row(E_CORE_NO_ROUTE, b"E_CORE_NO_ROUTE",
         core(404, b"no_route", b"destination_not_found", b"No route matches."))
+    row(E_CORE_METHOD, b"E_CORE_METHOD",
+        core(405, b"method_refused", b"http_request_denied",
+             b"This method is not served here."))
     row(E_CORE_NO_TARGET, b"E_CORE_NO_TARGET",
         core(503, b"no_target", b"destination_unavailable", b"No target is eligible."))
     row(E_CORE_QUEUE_FULL, b"E_CORE_QUEUE_FULL",

@@ -26,6 +26,15 @@ cdef enum:
     TEMPLATE_MAX = 8192            # bytes of what a template gives, but for bodies
     QUERY_EDITS = 64               # names and pairs of one filter `query`
     QUERY_MAX = 65536              # bytes of a query that a filter has edited
+    # routes
+    ROUTE_SEGMENTS_MAX = 64        # segments of a route's path
+    ROUTE_PARAMS_MAX = 16          # names in it
+    ROUTE_HOSTS_MAX = 64           # hosts of one route
+    ROUTE_TESTS_MAX = 16           # header tests of a route, and as many of its query
+    ROUTE_CLIENTS_MAX = 64         # networks of a route
+    ROUTE_CANDIDATES_MAX = 128     # routes of one host and path, told apart by their conditions
+    ROUTE_EXPRESSIONS_MAX = 16     # different expressions at one place of a path
+    EXPRESSION_STATES_MAX = 128    # states of an expression's table
     # HTTP/1
     HEAD_MAX = 262144              # what `limits.head` may be set to
     START_LINE_SLACK = 64          # bytes of a start line besides its target

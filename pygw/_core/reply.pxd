@@ -18,7 +18,8 @@ cdef int reply_set(exchange_t* x, uint32_t status, span_t content_type,
                    span_t body) noexcept nogil
 # The same from a fault: status, body as application/problem+json (RFC 9457) or text/plain by the
 # request's Accept, Proxy-Status (RFC 9209), Retry-After for 503, Allow for 405. Nothing of the
-# request is repeated. The fault becomes x.error if that is still 0.
+# request is repeated. The fault becomes x.error if that is still 0. OPTIONS where routes take other
+# methods (E_CORE_METHOD) is answered 204 with those and OPTIONS in Allow, and is no fault.
 cdef int reply_fault(exchange_t* x, int error) noexcept nogil
 # "Sun, 06 Nov 1994 08:49:37 GMT" for Date, cached by the second. The bytes are static and change
 # with the next second: who keeps them copies them (headers_add does). One loop a process.

@@ -5,16 +5,18 @@
 # Never does: send; it fills exchange.response, the exchange sends it.
 # Read next: reply.pxd for the contract.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, strlen
 from libc.time cimport time_t, tm, gmtime_r
 from pygw._core.arena cimport arena_bytes
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.exchange_memory cimport exchange_response_reset
-from pygw._core.fault cimport fault_t, fault_get, E_CORE_INTERNAL, E_CORE_MEMORY
+from pygw._core.fault cimport fault_t, fault_get, E_CORE_INTERNAL, E_CORE_MEMORY, E_CORE_METHOD
 from pygw._core.headers cimport headers_add, headers_find, header_name_of
 from pygw._core.http1_write cimport http1_reason
-from pygw._core.libs.llhttp cimport HTTP_HEAD
+from pygw._core.libs.llhttp cimport (
+    HTTP_DELETE, HTTP_GET, HTTP_HEAD, HTTP_OPTIONS, HTTP_PATCH, HTTP_POST, HTTP_PUT, HTTP_QUERY,
+    HTTP_SOURCE, llhttp)
 from pygw._core.types.exchange cimport exchange_t, XF_RESPONSE_STARTED
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t, H_ACCEPT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_DATE,
@@ -33,7 +35,19 @@ cdef extern from "<time.h>" nogil:
 cdef const char* DAYS = b"SunMonTueWedThuFriSat"
 cdef const char* MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 cdef const char* DIGITS = b"0123456789abcdef"
-cdef const char* ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+cdef enum:
+    ALLOW_MAX = 512           # bytes of an Allow with every method there is
+
+# What a CONNECT may try instead.
+cdef uint64_t ALLOWED = (1 << <int>HTTP_GET | 1 << <int>HTTP_HEAD | 1 << <int>HTTP_POST
+                         | 1 << <int>HTTP_PUT | 1 << <int>HTTP_PATCH | 1 << <int>HTTP_DELETE
+                         | 1 << <int>HTTP_OPTIONS)
+# All that a request may have.
+cdef uint64_t METHODS = (<uint64_t>2 << <int>HTTP_SOURCE) - 1 | <uint64_t>1 << <int>HTTP_QUERY
+# The methods in the order of an Allow: what is common first, the others by number.
+cdef uint8_t[7] COMMON = [HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE,
+                          HTTP_OPTIONS]
 
 cdef char date_text[30]
 cdef time_t date_second = -1
@@ -257,6 +271,39 @@ cdef int add_proxy_status(exchange_t* x, const char* token) noexcept nogil:
     return add(x, H_PROXY_STATUS, span(text, 12 + size))
 
 
+cdef void put_method(writer_t* w, int method, uint64_t methods) noexcept nogil:
+    cdef const char* name
+    if methods >> method & 1:
+        name = llhttp.method_name(method)
+        if w.at[-1] != c'\n':
+            put(w, b", ", 2)
+        put(w, name, strlen(name))
+
+
+# Allow: methods by their bits (RFC 9110 15.5.6).
+cdef int add_allow(exchange_t* x, uint64_t methods) noexcept nogil:
+    cdef char text[512]       # ALLOW_MAX
+    cdef writer_t w
+    cdef int i
+    text[0] = c'\n'
+    w.at = text + 1
+    w.end = text + ALLOW_MAX
+    for i in range(7):
+        put_method(&w, COMMON[i], methods)
+    for i in range(64):
+        if not ALLOWED >> i & 1:
+            put_method(&w, i, methods & METHODS)
+    return headers_add(&x.response.half.headers, &x.arena, span(b"Allow", 5),
+                       span(text + 1, w.at - text - 1))
+
+
+# OPTIONS where routes take other methods is no failure (RFC 9110 9.3.7).
+cdef int reply_options(exchange_t* x) noexcept nogil:
+    cdef int failed = reply_set(x, 204, span(NULL, 0), span(NULL, 0))
+    x.error = 0
+    return failed if failed != 0 else add_allow(x, x.allow | <uint64_t>1 << <int>HTTP_OPTIONS)
+
+
 cdef int reply_fault(exchange_t* x, int error) noexcept nogil:
     cdef const fault_t* f = fault_get(error)
     cdef span_t title = http1_reason(f.status)
@@ -265,6 +312,8 @@ cdef int reply_fault(exchange_t* x, int error) noexcept nogil:
     cdef char* body = arena_bytes(&x.arena, room)
     cdef writer_t w
     cdef int failed
+    if error == E_CORE_METHOD and x.request.method == HTTP_OPTIONS:
+        return reply_options(x)
     if x.error == 0:
         x.error = error
     if unlikely(body == NULL):
@@ -284,6 +333,5 @@ cdef int reply_fault(exchange_t* x, int error) noexcept nogil:
     if failed == 0 and f.status == 503:
         failed = add(x, H_RETRY_AFTER, span(b"1", 1))          # RFC 9110 10.2.3
     if failed == 0 and f.status == 405:
-        failed = headers_add(&x.response.half.headers, &x.arena, span(b"Allow", 5),
-                             span(ALLOWED, strlen(ALLOWED)))   # RFC 9110 15.5.6
+        failed = add_allow(x, x.allow if error == E_CORE_METHOD else ALLOWED)
     return failed

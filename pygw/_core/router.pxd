@@ -1,39 +1,61 @@
-# Owns: which route an exchange takes.
+# Owns: which route a request takes.
 # Thread and GIL: one worker's loop; no GIL; no I/O.
 # Never does: change the bytes that are forwarded.
-# Read next: balance.pxd.
+# Read next: path.pxd for the readings of a path, conditions.pxd, then balance.pxd.
+#
+# Of all routes whose whole predicate holds, the most specific takes the request. The order in the
+# file plays no part. Compared are, one after the other:
+#
+#   host        an exact name, then "*.name" (the longer first, any number of labels for the star),
+#               then any. Ports and a final dot play no part, nor does case.
+#   path        segment by segment from the left: a literal, then {name:int} (1 to 19 digits), then
+#               {name:expression}, then {name} (one segment, not empty), then a wildcard at the end:
+#               "/a*" (the longer first), then "/*" (what follows may be empty and hold slashes). A
+#               path that ends beats a wildcard. Two expressions at one place must not take the same
+#               segment: the configuration's check sees to it.
+#   conditions  with methods, then more header tests, then more query tests, then with client
+#
+# Two routes that are equal in all this and that one request could match are refused by the check;
+# here the earlier one in the plan would win.
+#
+# When routes match but for the method, there is none, and `allow` holds all their methods.
 #
 # The form that decides must be the form the origin sees, and the origin sees the raw bytes and
-# reads them in its own way. So:
+# reads them in its own way (path.pxd): each reading of a path must lead to the same route, else
+# there is none (a 404 is no bypass). Names are taken from the path as it stands, when it is not
+# plain from its normal reading.
 #
-# A plain path is matched as it stands, after one scan. Plain: begins with '/'; printable ASCII
-# without '%', '\', ';', '#', '?'; no empty segment but the last, no segment "." or "..".
-#
-# Any other path can be read in more than one way, and takes a route only if each reading takes that
-# same route; else none (a 404 is no bypass). The readings:
-#   literal  unreserved characters decoded, triplets in upper case (equal to the path as it came by
-#            RFC 3986 6.2.2.1 and 6.2.2.2), dot segments left alone
-#   normal   the same with dot segments resolved (RFC 3986 6.2.2.3)
-#   lenient  what forgiving origins do: every triplet decoded, '\' read as '/', parameters cut off
-#            at ';', empty segments dropped, dot segments resolved
-# No route at all for a path that
-#   climbs above the root, has a malformed triplet, an encoded NUL, a control byte, '#' or '?'
-#   has a dot segment in disguise (%2e, "..;", next to '\' or %2f)
-#   has dot segments beside anything else that is read differently ('\', %2f, %5c, ';', "//"), or a
-#   slash in disguise among parameters: origins that do some but not all of this read a third path
-#   is not plain and longer than ROUTE_SCRATCH in one of its forms
-#
-# "*" (OPTIONS *) asks for the server as a whole: only the route of prefix "/" takes it.
+# "*" (OPTIONS *) asks for the server as a whole: only routes of the path "/*" take it.
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
+from pygw._core.types.address cimport address_t
+from pygw._core.types.exchange cimport exchange_t, plan_t, route_t
 from pygw._core.types.header cimport span_t
-from pygw._core.types.exchange cimport plan_t, route_t
+from pygw._core.types.memory cimport arena_t
+from pygw._core.types.message cimport request_t
 
-cdef enum:
-    ROUTE_SCRATCH = 8192      # bytes of a path's form other than the one it came in
+# A route that host and path match, and its first condition that does not hold (conditions.pxd).
+cdef struct seen_t:
+    uint32_t route            # place in plan.routes
+    int failed
 
-# The route for a path: exact before prefix, longest prefix first; NULL: none.
-cdef route_t* router_match(plan_t* plan, span_t path) noexcept nogil
-# For build: the form in which a route's path is kept, written to `out` (ROUTE_SCRATCH bytes).
-# Returns its length, or 0 for a path that has more than one reading and could hide another route.
-cdef uint32_t router_prepare(span_t path, char* out) noexcept nogil
+# What a request asked and what was found for it.
+cdef struct asked_t:
+    const plan_t* plan        # borrow(caller, until router_match returns)
+    const request_t* request  # borrow(caller, until router_match returns)
+    const address_t* client   # borrow(caller, until router_match returns)
+    arena_t* arena            # borrow(caller, until router_match returns): for names of odd paths
+    seen_t* seen              # borrow(caller, until router_match returns); NULL but for explain
+    uint32_t seen_max         # room there; then nothing is found, everything that fits is listed
+    uint32_t seen_count
+    uint64_t allow            # methods of the routes that match but for theirs
+    uint32_t param_count      # names of the route found
+    span_t params[16]         # ROUTE_PARAMS_MAX: of the request's head or of `arena`
+
+# Prepares the question; `arena` may be NULL when names do not matter.
+cdef void router_ask(asked_t* a, const plan_t* plan, const request_t* request,
+                     const address_t* client, arena_t* arena) noexcept nogil
+# 0 with *out set, E_CORE_NO_ROUTE, E_CORE_METHOD or E_CORE_MEMORY.
+cdef int router_match(asked_t* a, route_t** out) noexcept nogil
+# The same for an exchange: its route, its params, or its `allow`.
+cdef int router_take(exchange_t* x) noexcept nogil

@@ -29,8 +29,7 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         timeouts = side_timeouts(config.timeouts, route.timeouts)
     return {
         "name": route.name or f"r{number}",
-        "match": route.match.path.kind,
-        "path": route.match.path.path,
+        "match": {"path": route.match.path.path + "*" * (route.match.path.kind == "prefix")},
         "upstream": route.upstream,
         "timeouts": timeouts,
         "middleware": [plan_filter(entry) for entry in route.middleware],

@@ -11,16 +11,16 @@ from tests.tidy.tree import Source
 LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "types/* libs/* check limits view",
+        "types/* libs/* check limits route_hash view",
         "arena block buffer fault half shortage stats",
-        "address answer attempt balance chain exchange exchange_memory filters/* forwarding headers"
-        " http1_check http1_chunk http1_line http1_read http1_write ids log_line pairs part"
-        " reply retarget router template",
+        "address answer attempt balance chain conditions exchange exchange_memory filters/*"
+        " forwarding headers http1_check http1_chunk http1_line http1_read http1_write ids log_line"
+        " pairs part path reply retarget router template",
         "runtimes/*",
         "access_log clock down down_answer downstream inlet listener outlet pool relay resolver"
         " timer transport transport_memory transport_uv upstream",
-        "build build_filters build_routes build_upstreams chain_trace dry_run host"
-        " matcher variant worker",
+        "build build_filters build_match build_router build_routes build_upstreams chain_trace"
+        " dry_run host matcher variant worker",
         "probe/*",
     )
 )

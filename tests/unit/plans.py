@@ -45,11 +45,10 @@ def upstream(name: str = "api", targets: int = 1, **changes: Any) -> Json:
 
 
 def route(name: str = "r1", path: str = "/", match: str = "prefix", **changes: Any) -> Json:
-    """A route to the upstream `api` without filters."""
+    """A route to the upstream `api` without filters; `match`: exact, or prefix for a final *."""
     return {
         "name": name,
-        "match": match,
-        "path": path,
+        "match": {"path": f"{path}*" if match == "prefix" else path},
         "upstream": "api",
         "timeouts": None,
         "middleware": [],

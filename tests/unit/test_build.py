@@ -96,8 +96,9 @@ def test_every_value_of_a_plan_arrives() -> None:
         "total_ms": 0,
     }
     assert api["pool"] == upstream()["pool"]
-    assert [r["name"] for r in summary["routes"]] == ["two", "one"]
-    assert [r["upstream"] for r in summary["routes"]] == [None, "api"]
+    assert [r["name"] for r in summary["routes"]] == ["one", "two"]
+    assert [r["path"] for r in summary["routes"]] == ["/v1/*", "/v1/x"]
+    assert [r["upstream"] for r in summary["routes"]] == ["api", None]
 
 
 def test_limits_and_client_timeouts_arrive() -> None:
@@ -140,18 +141,21 @@ def test_a_routes_timeouts_come_from_itself_then_its_upstream_then_the_plan() ->
     assert by_name["c"]["connect_ms"] == 2000
 
 
-def test_routes_are_sorted_exact_first_then_by_falling_length() -> None:
-    text = plan(
-        route("p1", "/"),
-        route("e1", "/a", "exact"),
-        route("p2", "/aaaa"),
-        route("e2", "/aaaaaa", "exact"),
-        route("p3", "/aa"),
-        route("p4", "/%7eaa"),
+def test_routes_keep_the_order_of_the_text_and_are_found_exact_first_then_longest() -> None:
+    made = build(
+        plan(
+            route("p1", "/"),
+            route("e1", "/a", "exact"),
+            route("p2", "/aaaa"),
+            route("e2", "/aaaaaa", "exact"),
+            route("p3", "/aa"),
+            route("p4", "/%7eaa"),
+        )
     )
-    summary: Any = build(text).summary()
-    names = [r["name"] for r in summary["routes"]]
-    assert names == ["e2", "e1", "p2", "p4", "p3", "p1"]
+    summary: Any = made.summary()
+    assert [r["name"] for r in summary["routes"]] == ["p1", "e1", "p2", "e2", "p3", "p4"]
+    paths = (b"/aaaaaa", b"/a", b"/aaaaa", b"/~aab", b"/aab", b"/b")
+    assert [made.match(path) for path in paths] == ["e2", "e1", "p2", "p4", "p3", "p1"]
 
 
 def test_a_chain_leaves_out_phases_in_which_nobody_acts() -> None:
@@ -237,10 +241,10 @@ def test_size_counts_what_the_plan_holds() -> None:
         ("upstreams.0.retries", 11, "upstreams[0].retries: must be from 0 to 10, got 11"),
         ("upstreams.0.timeouts", None, "upstreams[0].timeouts: must be an object"),
         ("routes", "x", "routes: must be a list"),
-        ("routes.0.match", "regex", "routes[0].match: must be exact or prefix"),
-        ("routes.0.path", "x", "routes[0].path: must begin with /"),
-        ("routes.0.path", "/a/../b", "routes[0].path: must begin with / and have only one"),
-        ("routes.0.path", "/%2f", "routes[0].path: must begin with /"),
+        ("routes.0.match", "/", "routes[0].match: must be an object"),
+        ("routes.0.match.path", "x", "routes[0].match.path: must begin with /"),
+        ("routes.0.match.path", "/a/../b", "routes[0].match.path: must begin with / and have only"),
+        ("routes.0.match.path", "/%2f", "routes[0].match.path: must begin with /"),
         ("routes.0.upstream", "nope", "routes[0].upstream: no upstream has the name 'nope'"),
         ("routes.0.upstream", ..., "routes[0].upstream: is missing"),
         ("routes.0.upstream", None, "routes[0]: needs an upstream or a filter that answers"),
@@ -285,7 +289,7 @@ def test_equal_names_and_equal_paths_are_refused() -> None:
         "routes[1].name: routes[0] has the same name"
     )
     assert refusal(plan(route("a", "/~a"), route("b", "/%7ea"))) == (
-        "routes[1].path: routes[0] has the same path"
+        "routes[1].match: routes[0] asks the same"
     )
     assert refusal(plan(upstreams=[upstream(), upstream()])) == (
         "upstreams[1].name: upstreams[0] has the same name"

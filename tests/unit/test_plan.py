@@ -122,8 +122,7 @@ FULL_PLAN = {
     "routes": [
         {
             "name": "api",
-            "match": "prefix",
-            "path": "/v1/",
+            "match": {"path": "/v1/*"},
             "upstream": "api",
             "timeouts": {
                 "connect_ms": 50,
@@ -143,8 +142,7 @@ FULL_PLAN = {
         },
         {
             "name": "r2",
-            "match": "exact",
-            "path": "/hello",
+            "match": {"path": "/hello"},
             "upstream": None,
             "timeouts": None,
             "middleware": [
@@ -158,8 +156,7 @@ FULL_PLAN = {
         },
         {
             "name": "r3",
-            "match": "exact",
-            "path": "/old",
+            "match": {"path": "/old"},
             "upstream": None,
             "timeouts": None,
             "middleware": [
@@ -168,16 +165,14 @@ FULL_PLAN = {
         },
         {
             "name": "r4",
-            "match": "exact",
-            "path": "/gone",
+            "match": {"path": "/gone"},
             "upstream": None,
             "timeouts": None,
             "middleware": [{"filter": "respond", "status": 204, "headers": [], "body": ""}],
         },
         {
             "name": "r5",
-            "match": "prefix",
-            "path": "/",
+            "match": {"path": "/*"},
             "upstream": None,
             "timeouts": None,
             "middleware": [{"filter": "echo"}],

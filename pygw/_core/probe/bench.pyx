@@ -14,15 +14,18 @@ from pygw._core.buffer cimport (
     slices_init, slices_skip)
 from pygw._core.chain cimport chain_head, chain_log
 from pygw._core.ids cimport UUID_LENGTH, ids_init, ids_t, ids_uuid7
+from pygw._core.libs.llhttp cimport HTTP_GET
 from pygw._core.limits cimport ARENA_INLINE, ARENA_MAX, FILTERS_MAX, LARGE_BUFFER
 from pygw._core.probe.filters cimport Plan
-from pygw._core.router cimport router_match
+from pygw._core.router cimport asked_t, router_ask, router_match
 from pygw._core.timer cimport timer_arm, timer_detach, timer_disarm, timer_init, wheel_init, wheel_t
+from pygw._core.types.address cimport address_t
 from pygw._core.types.exchange cimport (
     PHASE_ATTEMPT, PHASE_REQUEST, PHASE_RESPONSE, VERDICT_NEXT, exchange_t, filter_ops_t, filter_t,
     route_t, verdict_t)
 from pygw._core.types.memory cimport (
     BUFFER_LARGE, BUFFER_SMALL, arena_t, blocks_t, buffer_t, buffers_t, slices_t)
+from pygw._core.types.message cimport request_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.view cimport span
 
@@ -138,18 +141,59 @@ def chain(filters: int, rounds: int) -> None:
 # --- routes, time, ids ----------------------------------------------------------------------------
 
 
-def route(plan: Plan, path: bytes, rounds: int) -> None:
-    """The look-up of a path's route; LookupError when there is none."""
+# A request as the router sees it; the bytes lie in one text.
+cdef struct asking_t:
+    uint32_t host
+    uint32_t host_size
+    uint32_t path
+    uint32_t path_size
+
+
+cdef class Requests:
+    """GETs of (host, path) each, laid out once."""
+
+    cdef bytes text
+    cdef bytearray memory
+    cdef uint32_t count
+
+    def __init__(self, requests: list[tuple[bytes, bytes]]) -> None:
+        cdef uint32_t at = 0, i
+        self.count = len(requests)
+        self.text = b"".join([host + path for host, path in requests])
+        self.memory = bytearray(self.count * sizeof(asking_t))
+        cdef asking_t* asking = <asking_t*><char*>self.memory
+        for i, (host, path) in enumerate(requests):
+            asking[i] = asking_t(at, len(host), at + len(host), len(path))
+            at += len(host) + len(path)
+
+
+def route(plan: Plan, requests: Requests, rounds: int) -> None:
+    """The look-up of the routes of requests, in turn; LookupError when one has none."""
     cdef Plan made = plan
-    cdef const char* ptr = path
-    cdef size_t size = len(path)
+    cdef Requests given = requests
+    cdef const char* base = given.text
+    cdef asking_t* one = <asking_t*><char*>given.memory
+    cdef asking_t* end = one + given.count
+    cdef request_t request
+    cdef address_t client
+    cdef asked_t asked
+    cdef route_t* found
     cdef uint64_t _, n = rounds
     cdef bint good = True
+    memset(&request, 0, sizeof(request_t))
+    memset(&client, 0, sizeof(address_t))
+    request.method = HTTP_GET
     with nogil:
         for _ in range(n):
-            good &= router_match(made.plan, span(ptr, size)) != NULL
+            request.authority = span(base + one.host, one.host_size)
+            request.path = span(base + one.path, one.path_size)
+            router_ask(&asked, made.plan, &request, &client, NULL)
+            good &= router_match(&asked, &found) == 0
+            one += 1
+            if one == end:
+                one -= given.count
     if not good:
-        raise LookupError(path)
+        raise LookupError("a request without a route")
 
 
 cdef void never(timer_t* t) noexcept nogil:

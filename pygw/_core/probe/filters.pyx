@@ -5,15 +5,20 @@
 # Read next: filters.pxd.
 """A plan as the data plane sees it: what ``build``, ``router`` and ``balance`` make of a text."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
+from libc.string cimport memset
 from pygw._core.balance cimport balance_pick
 from pygw._core.build cimport plan_build, plan_build_within, plan_bytes, plan_free
+from pygw._core.libs.llhttp cimport HTTP_GET
 from pygw._core.part import PlanError
 from pygw._core.probe.memory cimport Guarded
 from pygw._core.reply cimport reply_date
-from pygw._core.router cimport ROUTE_SCRATCH, router_match, router_prepare
+from pygw._core.path cimport ROUTE_SCRATCH, path_prepare
+from pygw._core.router cimport asked_t, router_ask, router_match
+from pygw._core.types.address cimport address_t
 from pygw._core.types.exchange cimport chain_t, route_t
 from pygw._core.types.header cimport span_t
+from pygw._core.types.message cimport request_t
 from pygw._core.types.upstream cimport pool_limits_t, target_t, timeouts_t, upstream_t
 from pygw._core.view cimport span
 
@@ -48,7 +53,6 @@ cdef dict route_of(route_t* route):
     return {
         "name": text_of(route.name),
         "path": text_of(route.path),
-        "match": "prefix" if route.match else "exact",
         "upstream": None if route.upstream == NULL else text_of(route.upstream.name),
         "timeouts": timeouts_of(&route.timeouts),
         "chain": chain_of(&route.chain),
@@ -123,16 +127,17 @@ cdef class Plan:
 
     def match(self, bytes path not None) -> str | None:
         """The name of the route that takes a path; the path ends at a guard page."""
-        cdef char* place = PATHS.place(path, len(path))
-        cdef route_t* route = router_match(self.plan, span(place, len(path)))
+        cdef request_t request
+        cdef address_t client
+        cdef asked_t asked
+        cdef route_t* route
+        memset(&request, 0, sizeof(request_t))
+        memset(&client, 0, sizeof(address_t))
+        request.path = span(PATHS.place(path, len(path)), len(path))
+        request.method = HTTP_GET
+        router_ask(&asked, self.plan, &request, &client, NULL)
+        router_match(&asked, &route)
         return None if route == NULL else text_of(route.name)
-
-    def match_many(self, bytes path not None, uint64_t times) -> None:
-        """Matches a path again and again: what a bench measures."""
-        cdef span_t s = span(path, len(path))
-        while times:
-            router_match(self.plan, s)
-            times -= 1
 
     def pick(self, str name not None, tried: int | None = None) -> int | None:
         """The place of the target that the named upstream offers next, other than ``tried``."""
@@ -157,7 +162,7 @@ cdef class Plan:
 def path_form(bytes path not None) -> bytes | None:
     """The form in which a route's path is kept; None for one that a route cannot have."""
     cdef char[ROUTE_SCRATCH] out
-    cdef uint32_t size = router_prepare(span(PATHS.place(path, len(path)), len(path)), out)
+    cdef uint32_t size = path_prepare(span(PATHS.place(path, len(path)), len(path)), out)
     return out[:size] if size else None
 
 

@@ -11,6 +11,7 @@ from pygw._core.types.message cimport request_t, response_t
 from pygw._core.types.stream cimport stream_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.address cimport address_t, cidr_t
+from pygw._core.types.route cimport conditions_t, router_t
 from pygw._core.types.upstream cimport timeouts_t, target_t, upstream_t
 
 # The moments of an exchange at which filters act, in this order. `attempt` runs before each
@@ -79,14 +80,10 @@ cdef struct chain_t:
     bint edits_request_body
     bint edits_response_body
 
-cdef enum route_match:
-    MATCH_EXACT = 0
-    MATCH_PREFIX = 1
-
 cdef struct route_t:
     span_t name                       # plan
-    span_t path                       # plan
-    uint8_t match                     # route_match
+    span_t path                       # plan: as the configuration writes it
+    conditions_t* conditions          # plan; NULL: host and path are all it asks
     upstream_t* upstream              # plan; NULL when a filter of the chain answers
     span_t* param_names               # plan: of `{name}` in the path, from left to right
     uint16_t param_count
@@ -114,7 +111,9 @@ cdef struct plan_t:
     uint64_t generation
     uint64_t refs                     # 1 for being current + one an exchange; loop only
     arena_t arena                     # own: everything below and its filters' conf
-    route_t* routes                   # plan: exact ones first, then by falling length of path
+    router_t* router                  # plan: finds a route
+    router_t* lenient                 # plan: the same with its literals decoded; may be `router`
+    route_t* routes                   # plan: in the order of the text
     uint32_t route_count
     upstream_t* upstreams             # plan
     uint32_t upstream_count
@@ -200,6 +199,7 @@ cdef struct exchange_t:
     uint8_t waiting[6]                # by phase: 0, or 1 + the place of the filter that waits
     uint8_t chain_at                  # place of the filter that answered last
     uint8_t informational             # 1xx heads that came from upstream
+    uint64_t allow                    # of a 405: methods that would have a route, as in conditions
     slices_t replay                   # own: the request body as sent, while XF_REPLAYABLE
     attempt_t attempt
     timer_t total                     # the route's total_ms
