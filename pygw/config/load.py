@@ -148,8 +148,9 @@ def _check(
         if path not in judged:
             _add(problems, document, document.problem(document.nearest(path), message))
     if problems or config is None:
+        sources.secrets.add_named(data)
         shown = [_masked(problem, sources.secrets) for problem in problems]
-        raise ConfigError(shown, document.file, document.text)
+        raise ConfigError(shown, document.file, sources.secrets.blank(document.text))
     warnings = [
         document.problem(document.nearest(path), message) for path, message in find_warnings(data)
     ]

@@ -57,6 +57,26 @@ class Secrets:
                 text = text.replace(value, MASK)
         return text
 
+    def add_named(self, data: Any, of_fields: bool = False) -> None:
+        """Remember the values in `data` that stand at names of secrets."""
+        if isinstance(data, Mapping):
+            for name, value in data.items():
+                harmless = name in _HARMLESS and not of_fields
+                if isinstance(value, str) and looks_secret(str(name)) and not harmless:
+                    self.add(value)
+                else:
+                    self.add_named(value, name in _FIELDS and not of_fields)
+        elif isinstance(data, (list, tuple)):
+            for one in data:
+                self.add_named(one)
+
+    def blank(self, text: str) -> str:
+        """As `mask_text`, but every character behind stays in its column."""
+        for value in sorted(self.values, key=len, reverse=True):
+            if len(value) >= INNER_MIN:
+                text = text.replace(value, "*" * len(value))
+        return text
+
     def mask(self, data: Any, of_fields: bool = False) -> Any:
         """A copy of plain data (a configuration, a plan, a part of one) that can be shown.
 

@@ -306,6 +306,19 @@ def test_config_is_served_on_every_listener(tmp_path: Path) -> None:
     assert gateway.out.read_text().count(" /hello ") == 2
 
 
+def test_object_of_a_program_is_served(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "from pygw import Gateway\n"
+        "gateway = Gateway()\n"
+        "gateway.listener(bind='127.0.0.1:0')\n"
+        "gateway.route(match={'path': '/*'}, middleware=[{'respond': {'body': 'from app'}}])\n"
+    )
+    with running(tmp_path, "app:gateway") as gateway:
+        assert "→ 1 route of app:gateway" in gateway.text()
+        assert gateway.get("/x") == (200, "from app")
+        assert gateway.end() == 0
+
+
 def test_listen_and_workers_override_the_config(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(GOOD.replace("127.0.0.1:0", "192.0.2.1:80"))
     with running(tmp_path, "other.yaml", "--listen", "127.0.0.1:0", "--workers", "2") as gateway:

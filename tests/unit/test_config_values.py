@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import product
 from pathlib import Path
 
@@ -266,3 +267,18 @@ def test_nothing_in_the_data_breaks_the_rules_between_parts() -> None:
             list(find_problems({"routes": [{"middleware": [{name: shape}]}]}))
             for key in ("request", "allow", "headers", "status", "body", "set"):
                 list(find_problems({"routes": [{"middleware": [{name: {key: shape}}]}]}))
+
+
+def test_ten_thousand_routes_are_read() -> None:
+    """Within the bound on values, in a time that grows with the file: about three seconds."""
+    routes = "".join(
+        f"- {{name: n{n}, match: {{path: /s{n % 100}/t{n}/*}}, upstream: u{n % 200},\n"
+        f"   middleware: [{{headers: {{request: {{set: {{X-N: '{n}'}}}}}}}}, {{body_limit: 1B}}]}}"
+        "\n"
+        for n in range(10_000)
+    )
+    upstreams = "".join(f"  u{n}: {{targets: ['http://10.0.0.{n}:80']}}\n" for n in range(200))
+    text = f"listeners: [{{bind: '127.0.0.1:0'}}]\nupstreams:\n{upstreams}routes:\n{routes}"
+    begin = time.perf_counter()
+    assert len(parse_config(text, "pygw.yaml", Sources({})).routes) == 10_000
+    assert time.perf_counter() - begin < 60

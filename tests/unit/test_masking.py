@@ -96,3 +96,21 @@ def test_messages_hold_no_secret() -> None:
         check_text(text, "x.yaml", Sources({"TOKEN": "hunter22"}))
     assert f'did you mean "http://{MASK}:80"?' in str(caught.value)
     assert "hunter22" not in str(caught.value)
+
+
+def test_secrets_in_the_text_are_masked_in_the_lines_that_are_shown() -> None:
+    text = SMALLEST.replace('Cookie: "a=b"', "Cookie: sessionid, X-A: 1")
+    with pytest.raises(ConfigError) as caught:
+        check_text(text.replace("${file:secret}", "x"), "x.yaml", Sources({}))
+    assert "X-A: must be text, got 1; put the value in quotes" in str(caught.value)
+    line, caret = str(caught.value).splitlines()[1:3]
+    assert "Cookie: *********, X-A: 1}" in line
+    assert line[caret.index("^")] == "1"
+
+
+def test_wrong_secret_is_not_repeated() -> None:
+    text = SMALLEST.replace('"a=b"', '" hunter22"').replace("${file:secret}", "x")
+    with pytest.raises(ConfigError) as caught:
+        check_text(text, "x.yaml", Sources({}))
+    assert f'must not begin or end with white space, got "{MASK}"' in str(caught.value)
+    assert "hunter22" not in str(caught.value)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from pygw.cli.init import TEMPLATE
+from pygw.config import ConfigError
 from pygw.config.formats.yaml import Loader
+from pygw.config.load import check_object
 from pygw.config.model import Config
 from pygw.config.schema import Schema, config_schema, schemas_in
+from tests.e2e import test_cli as e2e
 from tests.test_tidy import models_in
+from tests.tidy import documents
+from tests.tidy.tree import ROOT, Source
 
+from .test_config_errors import CASES, completed, split_marks
+from .test_config_fuzz import GOOD, mutate
 from .test_plan import FULL, SMALLEST
 
 SCHEMA = config_schema()
@@ -96,9 +107,36 @@ def test_defaults_are_what_a_person_writes() -> None:
     assert SCHEMA["$defs"]["Limits"]["properties"]["head"]["default"] == "32KiB"
 
 
-@pytest.mark.parametrize("text", [FULL, SMALLEST], ids=["full", "smallest"])
+README = documents.fences_of(Source("README.md", (ROOT / "README.md").read_text("utf-8")), "yaml")
+
+
+@pytest.mark.parametrize("text", [FULL, SMALLEST, TEMPLATE, e2e.GOOD, *README])
 def test_good_configurations_are_good_for_an_editor(text: str) -> None:
     assert not errors_of(plain(text))
+
+
+@settings(deadline=None, max_examples=150)
+@given(seed=st.integers(0, 2**32))
+def test_schema_is_never_stricter_than_the_models(seed: int) -> None:
+    """What an editor underlines is wrong; the other way round it may miss something."""
+    rng = random.Random(seed)
+    data = mutate(GOOD, rng)
+    try:
+        check_object(data, "app:gateway")
+    except ConfigError:
+        return
+    assert not errors_of(data)
+
+
+def test_schema_finds_most_of_what_is_wrong_with_single_values() -> None:
+    """References, duplicates and what cannot be reached are beyond any schema."""
+    found = 0
+    for name, (marked, expected) in CASES.items():
+        text, file = completed(name, split_marks(marked)[0])
+        single = all(": must" in line or "unknown key" in line for line in expected)
+        if single and file == "pygw.yaml" and "$" not in text and "not valid" not in expected[0]:
+            found += bool(errors_of(plain(text)))
+    assert found >= 50
 
 
 def test_references_may_stand_for_any_value() -> None:

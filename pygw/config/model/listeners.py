@@ -21,7 +21,16 @@ class Listener(Part):
     """Its name in logs and metrics; l1, l2, ... unless set."""
 
     bind: Annotated[
-        Bind, Parsed(parse_bind, text("^unix:/|:[0-9]+$", "127.0.0.1:8080", "[::]:80", "unix:/x"))
+        Bind,
+        Parsed(
+            parse_bind,
+            text(
+                r"^unix:/|^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]+$",
+                "127.0.0.1:8080",
+                "[::]:80",
+                "unix:/x",
+            ),
+        ),
     ]
     """An address literal with a port, or the path of a unix socket; port 0 takes a free one."""
 
