@@ -62,6 +62,7 @@ cdef struct downs_t:
     wheel_t* wheel            # borrow(worker, for ever)
     plan_t** plan             # borrow(worker, for ever): the current plan
     down_t* first             # own
+    down_t* pins_at           # borrow(downs, until down_closed): pins_move goes on here
     blocks_t blocks           # down_t with its handle
     blocks_t exchanges
     uint64_t count            # connections open or closing

@@ -72,6 +72,8 @@ cdef void down_closed(down_t* d) noexcept nogil:
     stat_add(home.host.counters, ST_BYTES_OUT, d.transport.bytes_out)
     inlet_fini(&d.inlet)
     timer_detach(home.wheel, &d.timer)
+    if unlikely(home.pins_at == d):
+        home.pins_at = d.next
     d.link[0] = d.next
     if d.next != NULL:
         d.next.link = d.link

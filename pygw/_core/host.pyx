@@ -5,7 +5,7 @@
 # Read next: host.pxd for the contract, worker.pyx.
 
 from posix.time cimport clock_gettime, timespec
-from pygw._core.check cimport BUG_ON
+from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.limits cimport BUFFERS_BYTES_MAX, HEARTBEAT_MS
 from pygw._core.types.upstream cimport target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
@@ -20,6 +20,7 @@ from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
 from pygw._core.ids cimport ids_init
 from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
+from pygw._core.pins cimport pins_move
 from pygw._core.pool cimport (
     pool_t, pools_init, pools_fini, pools_stop, pool_bound, pool_get, pool_unref,
     pool_attempt_start, pool_attempt_end)
@@ -117,6 +118,8 @@ cdef void on_heartbeat(timer_t* t) noexcept nogil:
     cdef worker_t* w = <worker_t*>(<char*>t - <size_t>&(<worker_t*>NULL).heartbeat)
     stat_set(w.counters, ST_HEARTBEAT_MS, wheel_now(&w.wheel))
     listeners_resume(&w.listeners)          # memory may be back
+    if unlikely(w.plans > 1):
+        pins_move(&w.downs)
     timer_arm(&w.wheel, t, HEARTBEAT_MS)
 
 

@@ -74,6 +74,7 @@ cdef enum:
     BUFFERS_BYTES_MAX = 1073741824 # bytes of read buffers in use at once
     PLANS_MAX = 8                  # plans alive at once: the current and those still pinned
     PLAN_BYTES_MAX = 268435456     # bytes of all of them together
+    PINS_STEP = 1024               # connections looked at in one heartbeat for old plans to let go
     # dry runs (pygw explain)
     TRACE_BYTES_MAX = 4194304      # bytes of what filters did to one request
     DRY_ATTEMPTS_MAX = 16          # attempts of one request that are recorded

@@ -27,3 +27,5 @@ cdef int outlet_response(outlet_t* o, response_t* response, int framing,
 cdef int outlet_body(outlet_t* o, slices_t* slices) noexcept nogil
 # Trailers may be NULL; they leave only with chunked framing. E_CORE_INTERNAL if bytes are missing.
 cdef int outlet_end(outlet_t* o, headers_t* trailers) noexcept nogil
+# Whether these bytes are framing that lies in no exchange.
+cdef bint outlet_is_static(const char* ptr) noexcept nogil

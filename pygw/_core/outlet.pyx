@@ -16,6 +16,12 @@ from pygw._core.http1_write cimport (
     http1_write_trailers)
 from pygw._core.transport cimport transport_put, transport_put_scratch, transport_put_slices
 
+cdef const char* CRLF = b"\r\n"
+
+
+cdef bint outlet_is_static(const char* ptr) noexcept nogil:
+    return CRLF <= ptr < CRLF + 2
+
 
 cdef int outlet_framing(const half_t* half, bint is_request, uint8_t version) noexcept nogil:
     if half.flags & MF_HEAD_ONLY or half.framing == FRAMING_NONE:
@@ -84,7 +90,7 @@ cdef int outlet_body(outlet_t* o, slices_t* slices) noexcept nogil:
     elif o.framing == FRAMING_CHUNKED:
         transport_put_scratch(o.transport, line, http1_write_chunk_line(line, slices.bytes))
         transport_put_slices(o.transport, slices)
-        transport_put(o.transport, b"\r\n", 2, NULL)
+        transport_put(o.transport, CRLF, 2, NULL)
         return 0
     transport_put_slices(o.transport, slices)
     return 0

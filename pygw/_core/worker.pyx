@@ -14,6 +14,7 @@ from posix.mman cimport mmap, munmap, MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WR
 from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
 from pygw._core.access_log cimport access_log_flush, access_log_reopen
 from pygw._core.build cimport plan_build_within, plan_bytes, plan_free
+from pygw._core.down cimport down_t
 from pygw._core.host cimport *
 from pygw._core.libs.uv cimport loop_ptr, uv_loop_t
 from pygw._core.limits cimport PLAN_BYTES_MAX, PLANS_MAX, RESERVED_FILES
@@ -21,8 +22,9 @@ from pygw._core.listener cimport listener_close, listener_open
 from pygw._core.stats cimport ST_COUNT, STATS_BYTES, stat_get
 from pygw._core.stats import stats_names
 from pygw._core.transport cimport transports_flush
-from pygw._core.types.exchange cimport plan_t
+from pygw._core.types.exchange cimport exchange_t, plan_t
 
+HOLDERS_SHOWN = 5   # routes that a refusal for want of room names
 POLL_S = 0.005      # how often an ending worker looks whether everything is closed
 
 
@@ -115,14 +117,34 @@ cdef class Worker:
         if plan == NULL or self.prepared != NULL:
             raise RuntimeError("one plan after the other, each once")
         if self.w.plans >= PLANS_MAX:
-            raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
+            raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges"
+                               + self._holders())
         if self.w.plans_bytes + plan_bytes(plan) > PLAN_BYTES_MAX:
             raise RuntimeError(f"{self.w.plans} plans of {self.w.plans_bytes} bytes are still in"
-                               f" use by running exchanges: no room for {plan_bytes(plan)} more")
+                               f" use by running exchanges: no room for {plan_bytes(plan)} more"
+                               + self._holders())
         if host_prepare(self.w, plan) != 0:
             raise MemoryError
         self.prepared = plan
         made.plan = NULL
+
+    def _holders(self):
+        # Who keeps old plans: routes, how many of their exchanges, the age of the oldest.
+        cdef down_t* d = self.w.downs.first
+        cdef exchange_t* x
+        cdef uint64_t now_ns = self.w.host.now_ns(&self.w.host)
+        held = {}
+        while d != NULL:
+            x = d.exchange
+            d = d.next
+            if x == NULL or x.plan == self.w.plan or x.route == NULL:
+                continue
+            name = x.route.name.ptr[:x.route.name.len].decode()
+            count, age_s = held.get(name, (0, 0))
+            held[name] = count + 1, max(age_s, (now_ns - x.started_ns) // 1000000000)
+        oldest = sorted(held.items(), key=lambda one: -one[1][1])[:HOLDERS_SHOWN]
+        return "".join(f"; route {name}: {count}, the oldest since {age_s} s"
+                       for name, (count, age_s) in oldest)
 
     def commit(self):
         """Serves by the prepared plan from now on; running exchanges keep the one they began

@@ -36,6 +36,8 @@ ALARMING = re.compile(
 )
 BANNER = re.compile(r"proxy\s+(?:http://)?(unix:\S+|\[[0-9a-f:]+\]:\d+|[\w.-]+:\d+)")
 
+RELOADED = re.compile(r"^\d\d:\d\d:\d\d (reload (?:ok|refused).*)$", re.MULTILINE)
+
 
 def command_line(config: Path) -> list[str]:
     """How the gateway is started."""
@@ -64,14 +66,13 @@ class Gateway:
         self.used = False  # by a test, in the fleet
         self._marks = 0
         self._stderr_at = 0
-        path = access_log or str(self.log_path)
-        config = {"access_log": {"path": path, "format": "json"}, **config}
-        config_path = folder / "pygw.yaml"
-        config_path.write_text(yaml.safe_dump(config, sort_keys=False))
+        self.access_log = access_log or str(self.log_path)
+        self.config_path = folder / "pygw.yaml"
+        self.configure(config)
         self.log_path.touch()
         with open(folder / "stdout.txt", "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = subprocess.Popen(
-                command_line(config_path),
+                command_line(self.config_path),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -83,6 +84,27 @@ class Gateway:
         self._stderr_at = self.stderr_path.stat().st_size
         self.born_with = self.workers
         self.born_sockets = self.sockets
+
+    def configure(self, config: Config | str) -> None:
+        """Write the config file: the next reload reads it."""
+        if not isinstance(config, str):
+            log = {"path": self.access_log, "format": "json"}
+            config = yaml.safe_dump({"access_log": log, **config}, sort_keys=False)
+        self.config_path.write_text(config)
+
+    def reload(self, config: Config | str) -> str:
+        """Write the config file and send HUP; what is said of the reload."""
+        before = len(RELOADED.findall(self.stderr_path.read_text("utf-8")))
+        self.configure(config)
+        self.signal(signal.SIGHUP)
+        said: list[str] = []
+
+        def look() -> bool:
+            said[:] = RELOADED.findall(self.stderr_path.read_text("utf-8"))
+            return len(said) > before
+
+        until(look, "the reload", START_S)
+        return said[before]
 
     @property
     def port(self) -> int:
