@@ -60,6 +60,7 @@ def report() -> Report:
         _check_platform,
         lambda: _check_library("libuv", "pygw._core.libs.uv"),
         lambda: _check_library("llhttp", "pygw._core.libs.llhttp"),
+        _check_zlib,
         _check_descriptors,
     )
     return Report(tuple(check() for check in checks))
@@ -127,6 +128,22 @@ def _check_library(library: str, module: str) -> Row:
         return _unbuilt(library, error)
     sizes = ", ".join(f"{name} {size}" for name, size in info.sizes.items())
     return Row(library, "ok", info.version, f"{info.release}; bytes: {sizes}", info.path)
+
+
+def _check_zlib() -> Row:
+    """Optional: without it all but the filter gzip works."""
+    try:
+        module = importlib.import_module("pygw._core.libs.zlib")
+    except ImportError as error:
+        return _unbuilt("zlib", error)
+    info: LibraryInfo | None = module.info
+    if info is not None:
+        return Row("zlib", "ok", f"{info.library} {info.version}", info.release, info.path)
+    problem: LibraryError = module.problem
+    if os.environ.get("PYGW_LIB_ZLIB"):
+        return Row("zlib", "warn", "-", problem.problem, remedy=problem.remedy)
+    detail = f"no gzip: {problem.problem}; to have it, {problem.remedy}"
+    return Row("zlib", "ok", "-", detail)
 
 
 def _check_descriptors() -> Row:

@@ -58,6 +58,19 @@ class Forwarding(TypedDict, total=False):
     """This gateway's name in Via; a random one of this instance unless set."""
 
 
+class Gzip(TypedDict, total=False):
+    """Filter: compress responses for clients that accept gzip."""
+
+    level: int
+    """From 1, the fastest, to 9, the smallest."""
+
+    min_length: str
+    """Shorter responses stay as they are; one of unknown length counts as long."""
+
+    types: Sequence[str]
+    """Media types that are compressed; one * in a type stands for anything."""
+
+
 class Headers(TypedDict, total=False):
     """Filter: edit the heads of request and response."""
 
@@ -77,6 +90,13 @@ class Ip(TypedDict, total=False):
     deny: Sequence[Network]
     """These networks are refused, even those within allow."""
 
+    allow_file: str
+    """A file with more networks for allow, one a line, # begins a comment; read with the
+    configuration."""
+
+    deny_file: str
+    """The same for deny."""
+
 
 class Limits(TypedDict, total=False):
     """Bounds on what a client may send and hold."""
@@ -92,6 +112,13 @@ class Limits(TypedDict, total=False):
 
     headers: int
     """Most header fields of a request; more are answered with 431."""
+
+    malformed: int
+    """Malformed requests of one client within malformed_window after which one line is logged; 0:
+    none."""
+
+    malformed_window: Duration
+    """The time in which malformed requests of a client are counted together."""
 
     keepalive_requests: int
     """Most requests of one connection; 0 is without limit."""
@@ -137,6 +164,9 @@ class Middleware(TypedDict, total=False):
 
     echo: Echo
     """Answer with the request as text."""
+
+    gzip: Gzip
+    """Compress responses for clients that accept gzip."""
 
 
 class Pool(TypedDict, total=False):

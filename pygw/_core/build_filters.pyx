@@ -8,6 +8,7 @@
 from libc.stdint cimport uint16_t
 from pygw._core.filters.body_limit cimport body_limit_build
 from pygw._core.filters.echo cimport echo_build
+from pygw._core.filters.gzip cimport gzip_build
 from pygw._core.filters.headers cimport headers_build
 from pygw._core.filters.ip cimport ip_build
 from pygw._core.filters.prefix cimport prefix_build
@@ -50,6 +51,7 @@ filter_register("echo", echo_build)
 filter_register("rewrite", rewrite_build)
 filter_register("prefix", prefix_build)
 filter_register("query", query_build)
+filter_register("gzip", gzip_build)
 
 
 # --- chains ---------------------------------------------------------------------------------------

@@ -372,6 +372,7 @@ cdef bint down_body(down_t* d, http1_found_t* found, int error) noexcept nogil:
         return down_after(d)
     if unlikely(error != 0):
         d.input_dead = True
+        d.home.host.malformed(d.exchange, &d.exchange.client, error)
         d.stream.on.fault(&d.stream, error)
     elif found.events & READ_END:
         d.stream.on.end(&d.stream)
@@ -403,6 +404,7 @@ cdef void down_refuse(down_t* d, int error) noexcept nogil:
     d.state = DOWN_BUSY
     d.input_dead = True
     timer_disarm(&d.timer)
+    d.home.host.malformed(d.exchange, &d.peer, error)
     exchange_refuse(d.exchange, error)
 
 

@@ -8,8 +8,9 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
 from pygw._core.check cimport likely, unlikely
-from pygw._core.address cimport address_in, address_parse, address_text
+from pygw._core.address cimport address_parse, address_text
 from pygw._core.arena cimport arena_bytes
+from pygw._core.cidr_set cimport cidr_set_has
 from pygw._core.fault cimport E_CORE_MEMORY, E_DOWN_LOOP
 from pygw._core.headers cimport headers_append, headers_remove
 from pygw._core.ids cimport (
@@ -43,8 +44,7 @@ cdef inline uint64_t bit(uint16_t id) noexcept nogil:
 
 
 cdef inline bint peer_trusted(const exchange_t* x) noexcept nogil:
-    return x.plan.trusted_count != 0 \
-        and address_in(x.plan.trusted, x.plan.trusted_count, x.peer)
+    return x.plan.trusted.count != 0 and cidr_set_has(&x.plan.trusted, x.peer)
 
 
 # --- begin ----------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ cdef bint client_in(exchange_t* x, span_t rest) noexcept nogil:
         if not address_parse(&hop, member):
             return True       # what stands left of nonsense is nobody's word
         x.client = hop
-        if not address_in(x.plan.trusted, x.plan.trusted_count, &hop):
+        if not cidr_set_has(&x.plan.trusted, &hop):
             return True
     return False
 

@@ -12,9 +12,11 @@ from pygw._core.types.transport cimport transports_t
 from pygw._core.types.exchange cimport host_t, plan_t
 from pygw._core.access_log cimport access_log_t
 from pygw._core.clock cimport loop_clock_t
+from pygw._core.deflater cimport deflaters_t
 from pygw._core.down cimport downs_t
 from pygw._core.ids cimport ids_t
 from pygw._core.listener cimport listeners_t
+from pygw._core.malformed cimport malformed_t
 from pygw._core.pool cimport pools_t
 from pygw._core.relay cimport relays_t
 from pygw._core.resolver cimport resolver_t
@@ -32,6 +34,7 @@ cdef struct worker_t:
     uint8_t clock_open
     timer_t heartbeat
     buffers_t buffers
+    deflaters_t deflaters
     transports_t transports
     wheel_t wheel
     loop_clock_t clock
@@ -42,6 +45,7 @@ cdef struct worker_t:
     relays_t relays
     listeners_t listeners
     access_log_t log
+    malformed_t malformed
 
 # `w` is zeroed. `log_fd` is taken over. 0 or a negative E_*.
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil

@@ -7,12 +7,14 @@
 from posix.time cimport clock_gettime, timespec
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.limits cimport BUFFERS_BYTES_MAX, HEARTBEAT_MS
+from pygw._core.types.address cimport address_t
 from pygw._core.types.upstream cimport target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
 from pygw._core.access_log cimport access_log_close, access_log_init, access_log_line
 from pygw._core.buffer cimport buffers_init, buffers_fini
 from pygw._core.build cimport plan_bytes, plan_free
 from pygw._core.clock cimport clock_close, clock_init
+from pygw._core.deflater cimport deflaters_init, deflaters_fini
 from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOWN_TUNNEL
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
 from pygw._core.exchange cimport exchange_tunnel_ended
@@ -20,6 +22,7 @@ from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
 from pygw._core.ids cimport ids_init
 from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
+from pygw._core.malformed cimport malformed_init, malformed_is, malformed_note
 from pygw._core.pins cimport pins_move
 from pygw._core.pool cimport (
     pool_t, pools_init, pools_fini, pools_stop, pool_bound, pool_get, pool_unref,
@@ -99,6 +102,12 @@ cdef void on_log(exchange_t* x) noexcept nogil:
     access_log_line(&worker_of(x).log, x, x.plan.log_format, on_unix_ms(x.host))
 
 
+cdef void on_malformed(exchange_t* x, const address_t* client, int error) noexcept nogil:
+    cdef worker_t* w = worker_of(x)
+    if malformed_is(error):
+        malformed_note(&w.malformed, client, error, &x.plan.limits, wheel_now(&w.wheel))
+
+
 # --- homes that report ----------------------------------------------------------------------------
 
 
@@ -158,9 +167,11 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.now_ns = on_now_ns
     h.unix_ms = on_unix_ms
     h.log = on_log
+    h.malformed = on_malformed
     h.worker = w
     h.ids = &w.ids
     h.buffers = &w.buffers
+    h.deflaters = &w.deflaters
     h.counters = w.counters
 
 
@@ -170,6 +181,8 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     w.counters = counters
     host_fill(w)
     buffers_init(&w.buffers, BUFFERS_BYTES_MAX)
+    malformed_init(&w.malformed, counters)
+    deflaters_init(&w.deflaters, &w.buffers)
     transports_init(&w.transports, loop, &w.buffers)
     w.transports.connect = transport_connect
     wheel_init(&w.wheel, 0)
@@ -206,6 +219,7 @@ cdef void host_fini(worker_t* w) noexcept nogil:
     downs_fini(&w.downs)
     pools_fini(&w.pools)
     transports_fini(&w.transports)
+    deflaters_fini(&w.deflaters)
     buffers_fini(&w.buffers)
 
 

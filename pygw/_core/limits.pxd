@@ -59,6 +59,13 @@ cdef enum:
     EJECT_FAULTS = 3               # failed attempts in a row that take a target out of rotation
     EJECT_MS = 250                 # for how long at first
     EJECT_MS_MAX = 1000            # doubled each time, up to this
+    # compression
+    GZIP_STREAMS_MAX = 1024        # compressed at once; more leave as they are
+    GZIP_STREAM_BYTES = 524288     # memory of one stream's compressor, at most
+    GZIP_SPARE = 16                # compressors kept ready for reuse
+    # clients
+    MALFORMED_CLIENTS = 1024       # addresses whose malformed requests are counted at once
+    MALFORMED_LINES = 10           # lines about them in one window
     # names
     HOST_NAME_MAX = 253            # bytes of a host name (RFC 1035 2.3.4)
     RESOLVE_MS = 30000             # a name is looked up again after this time

@@ -56,6 +56,12 @@ cdef enum stat:
     ST_LOG_DROPPED
     ST_BYTES_IN               # from clients, counted when their connection ends
     ST_BYTES_OUT              # to clients, likewise
+    ST_GZIP_RESPONSES         # compressed
+    ST_GZIP_FULL              # left as they are: no compressor was free
+    ST_GZIP_BYTES_IN          # of content before compression
+    ST_GZIP_BYTES_OUT         # and after
+    ST_MALFORMED              # requests refused for what was wrong with them
+    ST_MALFORMED_CLIENTS      # times a client passed limits.malformed
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

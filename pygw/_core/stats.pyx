@@ -43,6 +43,12 @@ NAMES = (
     "log_dropped",
     "bytes_in",
     "bytes_out",
+    "gzip_responses",
+    "gzip_full",
+    "gzip_bytes_in",
+    "gzip_bytes_out",
+    "malformed",
+    "malformed_clients",
 )
 if len(NAMES) != ST_COUNT or ST_COUNT * 8 > STATS_BYTES:
     raise ImportError("stats.pyx and stats.pxd name different counters")

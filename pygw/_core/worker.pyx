@@ -208,7 +208,8 @@ cdef class Worker:
 
     def stats(self):
         """Counters by name, and live objects: ``live_exchanges``, ``live_buffers``,
-        ``live_buffer_bytes``, ``live_slices``, ``live_connections`` (down and up),
+        ``live_buffer_bytes``, ``live_slices``, ``live_deflaters``,
+        ``deflater_bytes`` (spare ones too), ``live_connections`` (down and up),
         ``live_tunnels``, ``live_pools``, ``live_plans``."""
         cdef worker_t* w = self.w
         cdef uint64_t* counters = <uint64_t*>self.page
@@ -219,6 +220,8 @@ cdef class Worker:
         out["live_buffers"] = w.buffers.live
         out["live_buffer_bytes"] = w.buffers.live_bytes
         out["live_slices"] = w.buffers.slices.live
+        out["live_deflaters"] = w.deflaters.running
+        out["deflater_bytes"] = w.deflaters.bytes
         out["live_connections"] = w.transports.live
         out["live_tunnels"] = w.relays.blocks.live
         out["live_pools"] = w.pools.blocks.live

@@ -217,6 +217,18 @@ def parse_media_type(value: object) -> str:
     return text
 
 
+def parse_media_range(value: object) -> str:
+    """A media type without parameters, in which one `*` may stand for anything."""
+    what = "must be a media type such as text/html, text/* or application/*+json"
+    kind, slash, subtype = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if not (slash and _TOKEN.match(kind) and _TOKEN.match(subtype)):
+        raise ValueError(what)
+    text = f"{kind}/{subtype}".lower()
+    if text != "*/*" and text.count("*") > 1:
+        raise ValueError(what)
+    return text
+
+
 def parse_location(value: object) -> str:
     """Where a redirect leads: an absolute http(s) URL or a path (RFC 9110 §10.2.2)."""
     what = "must be a URL such as https://example.com/ or a path that begins with /"

@@ -14,6 +14,7 @@ import secrets
 from typing import Any
 
 from ..config.model import Config
+from ..config.model.settings import Limits
 from .routes import plan_route
 from .upstreams import plan_upstream
 
@@ -31,7 +32,6 @@ def new_pseudonym() -> str:
 def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
     """The plan of `config`; `pseudonym` names this instance where the configuration does not."""
     log = config.access_log
-    limits = config.limits
     return {
         "version": PLAN_VERSION,
         "generation": generation,
@@ -40,7 +40,7 @@ def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
         "trusted_proxies": list(config.forwarding.trusted_proxies),
         "access_log": None if log is None else {"format": log.format},
         "timeouts": {f"{name}_ms": value for name, value in config.timeouts},
-        "limits": dict(limits),
+        "limits": plan_limits(config.limits),
         "listeners": [
             {"name": listener.name or f"l{number}", "half_close": listener.half_close}
             for number, listener in enumerate(config.listeners, 1)
@@ -51,6 +51,13 @@ def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
         ],
         "routes": [plan_route(n, route, config) for n, route in enumerate(config.routes, 1)],
     }
+
+
+def plan_limits(limits: Limits) -> Plan:
+    """The limits, a duration's unit in its name."""
+    out = dict(limits)
+    out["malformed_window_ms"] = out.pop("malformed_window")
+    return out
 
 
 def serialise_plan(plan: Plan) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config.model.middleware import FieldEdits, Middleware, Respond
+from ..config.model.middleware import FieldEdits, Ip, Middleware, Respond
 from ..config.semantics import BODILESS
 
 Plan = dict[str, Any]
@@ -22,7 +22,7 @@ def plan_filter(entry: Middleware) -> Plan:
         request, response = _edits(entry.headers.request), _edits(entry.headers.response)
         return {"filter": "headers", "request": request, "response": response}
     if entry.ip is not None:
-        return {"filter": "ip", "allow": list(entry.ip.allow), "deny": list(entry.ip.deny)}
+        return _ip(entry.ip)
     if entry.body_limit is not None:
         return {"filter": "body_limit", "max_bytes": entry.body_limit}
     if entry.respond is not None:
@@ -30,7 +30,18 @@ def plan_filter(entry: Middleware) -> Plan:
     if entry.redirect is not None:
         redirect = entry.redirect
         return {"filter": "redirect", "status": redirect.status, "location": redirect.to}
+    if entry.gzip is not None:
+        return {"filter": "gzip", **dict(entry.gzip)}
     return {"filter": "echo"}
+
+
+def _ip(ip: Ip) -> Plan:
+    allow = [*ip.allow, *(ip.allow_file.networks if ip.allow_file else ())]
+    deny = [*ip.deny, *(ip.deny_file.networks if ip.deny_file else ())]
+    out: Plan = {"filter": "ip", "allow": allow, "deny": deny}
+    if ip.allow_file is not None and not allow:
+        out["closed"] = True  # an empty list of those who may come is no open door
+    return out
 
 
 def _respond(respond: Respond) -> Plan:

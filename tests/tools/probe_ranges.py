@@ -16,12 +16,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pygw
-from pygw._core.libs.wheel import LIBUV, LLHTTP, Wheel
+from pygw._core.libs.wheel import LIBUV, LLHTTP, ZLIB, Wheel
 
-WHEELS = {"uv": LIBUV, "llhttp": LLHTTP}
+WHEELS = {"uv": LIBUV, "llhttp": LLHTTP, "zlib": ZLIB}
 PROBE = (
-    "from pygw._core.libs import llhttp, uv\n"
-    "for info in (uv.info, llhttp.info): print(info.release, info.library, info.version, sep='|')\n"
+    "from pygw._core.libs import llhttp, uv, zlib\n"
+    "for info in (uv.info, llhttp.info, zlib.info):\n"
+    "    print(info.release, info.library, info.version, sep='|')\n"
 )
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
@@ -58,7 +59,9 @@ def probe(requirements: Iterable[str], place: Path) -> str:
     wanted = list(requirements)
     run([*PIP, "install", "--no-deps", "--only-binary", ":all:", "--target", str(place), *wanted])
     path = os.pathsep.join([str(place), str(Path(pygw.__file__).parents[1])])
-    return run([sys.executable, "-P", "-c", PROBE], PYTHONPATH=path, PYGW_LIB_LLHTTP="")
+    return run(
+        [sys.executable, "-P", "-c", PROBE], PYTHONPATH=path, PYGW_LIB_LLHTTP="", PYGW_LIB_ZLIB=""
+    )
 
 
 def main() -> int:

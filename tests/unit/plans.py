@@ -80,6 +80,8 @@ def plan(*routes: Json, **changes: Any) -> Json:
             "head": 32768,
             "headers": 100,
             "keepalive_requests": 0,
+            "malformed": 20,
+            "malformed_window_ms": 60000,
         },
         "listeners": [{"name": "http", "half_close": "abort"}],
         "upstreams": [upstream()],

@@ -108,6 +108,8 @@ def test_limits_and_client_timeouts_arrive() -> None:
         "headers": 100,
         "max_connections": 4000,
         "keepalive_requests": 0,
+        "malformed": 20,
+        "malformed_window_ms": 60000,
         "client_head_ms": 10000,
         "client_body_ms": 30000,
         "keepalive_ms": 75000,

@@ -12,7 +12,7 @@ import pytest
 from pygw import doctor
 from pygw._core.libs.wheel import LibraryError
 
-PARTS = ["pygw", "python", "platform", "libuv", "llhttp", "limits"]
+PARTS = ["pygw", "python", "platform", "libuv", "llhttp", "zlib", "limits"]
 
 
 def row_of(report: doctor.Report, part: str) -> doctor.Row:
@@ -63,7 +63,7 @@ def test_refused_library_fails_the_report_with_its_remedy(monkeypatch: pytest.Mo
     assert text.endswith("pygw cannot run here\n")
 
 
-@pytest.mark.parametrize("part", ["variant", "libs.uv", "libs.llhttp"])
+@pytest.mark.parametrize("part", ["variant", "libs.uv", "libs.llhttp", "libs.zlib"])
 def test_core_that_is_not_built_is_named(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     break_import(monkeypatch, f"pygw._core.{part}", ModuleNotFoundError("nothing there"))
     report = doctor.report()
@@ -71,6 +71,36 @@ def test_core_that_is_not_built_is_named(monkeypatch: pytest.MonkeyPatch, part: 
     assert len(failed) == 1
     assert "the compiled core does not load (nothing there)" in failed[0].detail
     assert "make build" in failed[0].remedy
+
+
+def without_zlib(monkeypatch: pytest.MonkeyPatch) -> LibraryError:
+    from pygw._core.libs import zlib
+
+    missing = LibraryError("zlib", "libz.so.1 cannot be opened", "run: pip install zlib-ng")
+    monkeypatch.setattr(zlib, "info", None)
+    monkeypatch.setattr(zlib, "problem", missing)
+    return missing
+
+
+def test_optional_library_that_is_absent_is_ok_and_says_what_it_would_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PYGW_LIB_ZLIB", raising=False)
+    missing = without_zlib(monkeypatch)
+    row = row_of(doctor.report(), "zlib")
+    assert (row.state, row.version, row.remedy) == ("ok", "-", "")
+    assert row.detail == f"no gzip: {missing.problem}; to have it, {missing.remedy}"
+
+
+def test_optional_library_that_was_named_and_is_unfit_warns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYGW_LIB_ZLIB", "/nonexistent")
+    missing = without_zlib(monkeypatch)
+    report = doctor.report()
+    row = row_of(report, "zlib")
+    assert (row.state, row.detail, row.remedy) == ("warn", missing.problem, missing.remedy)
+    assert report.ok
 
 
 def test_few_descriptors_warn_and_do_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,3 +72,17 @@ def test_what_is_no_range_is_refused(bad: str) -> None:
         entry = {"filter": "ip", "allow": [], "deny": []} | {key: ["::1", bad]}
         with pytest.raises(PlanError, match=rf"middleware\[0\].{key}\[1\]: "):
             through(entry)
+
+
+def test_closed_and_empty_admits_nobody() -> None:
+    run = through({"filter": "ip", "allow": [], "deny": [], "closed": True})
+    run.begin(client="192.0.2.1")
+    assert run.status == 403
+
+
+@pytest.mark.parametrize("client", ["10.1.2.3", "10.1.2.4", "2001:db8::1"])
+def test_many_ranges_decide_like_few(client: str) -> None:
+    many = [f"172.16.{n}.0/24" for n in range(100)]
+    for ranges in (["10.1.2.3"], ["10.1.2.3", *many]):
+        assert admitted(ranges, [], client) == (client == "10.1.2.3")
+        assert admitted([], ranges, client) != (client == "10.1.2.3")

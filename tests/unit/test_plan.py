@@ -17,7 +17,9 @@ access_log: {path: /tmp/x.log, format: json}
 forwarding: {trusted_proxies: [10.0.0.0/8, "::1"], forwarded: true, via: my-name}
 timeouts: {client_head: 1s, client_body: 2s, keepalive: 3s, slow_reader: 4s, connect: 5s,
            response: 6s, between_bytes: 7s, total: 8s}
-limits: {max_connections: 10, request_line: 4KiB, head: 16KiB, headers: 50, keepalive_requests: 9}
+limits:
+  {max_connections: 10, request_line: 4KiB, head: 16KiB, headers: 50, keepalive_requests: 9,
+   malformed: 7, malformed_window: 30s}
 listeners:
 - {name: http, bind: "127.0.0.1:8080", half_close: answer}
 - {bind: "unix:/run/pygw.sock"}
@@ -78,6 +80,8 @@ FULL_PLAN = {
         "head": 16384,
         "headers": 50,
         "keepalive_requests": 9,
+        "malformed": 7,
+        "malformed_window_ms": 30000,
     },
     "listeners": [
         {"name": "http", "half_close": "answer"},
@@ -215,6 +219,8 @@ def test_defaults_are_filled_in() -> None:
         "head": 32768,
         "headers": 100,
         "keepalive_requests": 0,
+        "malformed": 20,
+        "malformed_window_ms": 60000,
     }
     assert plan["listeners"] == [{"name": "l1", "half_close": "abort"}]
     upstream = plan["upstreams"][0]

@@ -3,8 +3,9 @@
 # Never does: look at the peer: who the client is behind trusted proxies is decided before.
 # Read next: body_limit.pxd.
 #
-# {"filter": "ip", "allow": [cidr, ...], "deny": [cidr, ...]}. Deny wins; if `allow` is not empty,
-# everything else is denied, clients without an address (unix sockets) too. Denied: 403.
+# {"filter": "ip", "allow": [cidr, ...], "deny": [cidr, ...], "closed": true}. Deny wins; if `allow`
+# is not empty, or the optional `closed` is true, everything else is denied, clients without an
+# address (unix sockets) too. Denied: 403.
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport filter_t

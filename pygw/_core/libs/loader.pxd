@@ -18,5 +18,7 @@ cdef class Library:
     cdef bint has(self, const char* symbol) noexcept
 
 # Opens the library of a wheel.Wheel. A wheel's own extension is loaded already and is only looked
-# up (RTLD_NOLOAD), an override is loaded now. LibraryError if neither can be had.
+# up (RTLD_NOLOAD), an override or the system's copy is loaded now. LibraryError if none can be had.
 cdef Library library_open(object wheel)
+# The file in which a function of a library lies; "" if the linker does not tell.
+cdef str file_of(const void* symbol)

@@ -13,6 +13,9 @@ from pygw._core.libs.wheel import LibraryError, locate
 cdef extern from "<dlfcn.h>" nogil:
     int RTLD_LOCAL
     int RTLD_NOLOAD
+    ctypedef struct Dl_info:
+        const char* dli_fname             # static: the linker's
+    int dladdr(const void* symbol, Dl_info* found)
 
 
 cdef class Library:
@@ -44,7 +47,7 @@ cdef Library library_open(object wheel):
     library.path = location.path
     library.release = location.release
     library.remedy = wheel.remedy
-    if not location.shared:
+    if not location.shared and location.path != wheel.soname:
         library.remedy = f"unset {wheel.override} to use the copy in {wheel.package}"
     library.handle = dlopen(path, flags)
     if library.handle == NULL:
@@ -52,3 +55,10 @@ cdef Library library_open(object wheel):
         why = os.fsdecode(reason) if reason != NULL else "it is not the copy that Python loaded"
         raise LibraryError(library.name, f"{library.path} cannot be opened ({why})", library.remedy)
     return library
+
+
+cdef str file_of(const void* symbol):
+    cdef Dl_info found
+    if dladdr(symbol, &found) == 0 or found.dli_fname == NULL:
+        return ""
+    return os.fsdecode(found.dli_fname)

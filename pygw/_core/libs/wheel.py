@@ -41,6 +41,8 @@ class Wheel:
     lowest: Release
     below: Release
     override: str | None = None
+    soname: str | None = None
+    """The system's copy, used when the wheel is not there or not fit; None: only the wheel's."""
 
     @property
     def requirement(self) -> str:
@@ -55,7 +57,10 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Location:
-    """A file to load a library from. ``shared``: Python has loaded it already, as its extension."""
+    """A file to load a library from, or a name that the system's linker knows.
+
+    ``shared``: Python has loaded it already, as its extension.
+    """
 
     path: str
     release: str
@@ -79,16 +84,33 @@ LLHTTP = Wheel(
 )
 
 
-def locate(wheel: Wheel) -> Location:
-    """Find the file that carries a library: the user's override first, then the wheel.
+ZLIB = Wheel(
+    "zlib",
+    "zlib-ng",
+    "zlib_ng.zlib_ng",
+    (1, 0),
+    (2,),
+    override="PYGW_LIB_ZLIB",
+    soname="libz.so.1",
+)
 
-    Raises ``LibraryError`` if the wheel is missing, outside the accepted range or does not import.
+
+def locate(wheel: Wheel) -> Location:
+    """Find the file that carries a library: the user's override, the wheel, then the system's copy.
+
+    Raises ``LibraryError`` if the wheel is missing, outside the accepted range or does not import,
+    and the system is not to be asked.
     """
     override = os.environ.get(wheel.override, "") if wheel.override else ""
     if override:
         return Location(override, f"from {wheel.override}", shared=False)
-    release = _installed_release(wheel)
-    return Location(_extension_path(wheel), f"{wheel.package} {release}", shared=True)
+    try:
+        release = _installed_release(wheel)
+        return Location(_extension_path(wheel), f"{wheel.package} {release}", shared=True)
+    except LibraryError:
+        if wheel.soname is None:
+            raise
+        return Location(wheel.soname, "of the system", shared=False)
 
 
 def _installed_release(wheel: Wheel) -> str:

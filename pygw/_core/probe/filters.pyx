@@ -114,7 +114,8 @@ cdef class Plan:
             "via": text_of(p.via),
             "forwarded": bool(p.forwarded),
             "log_format": p.log_format,
-            "trusted": [(p.trusted[i].family, p.trusted[i].bits) for i in range(p.trusted_count)],
+            "trusted": [(p.trusted.ranges[i].family, p.trusted.ranges[i].bits)
+                        for i in range(p.trusted.count)],
             "listeners": [(text_of(p.listeners[i].name), bool(p.listeners[i].answer_half_closed))
                           for i in range(p.listener_count)],
             "upstreams": [upstream_of(&p.upstreams[i]) for i in range(p.upstream_count)],

@@ -79,8 +79,8 @@ cdef class Exchange:
         for i in range(len(trusted)):
             if i >= TRUSTED or not cidr_parse(&self.trusted[i], self.keep(trusted[i])):
                 raise ValueError(trusted[i])
-        self.plan.trusted = self.trusted
-        self.plan.trusted_count = len(trusted)
+        self.plan.trusted.ranges = self.trusted
+        self.plan.trusted.count = len(trusted)
         self.plan.via = self.keep(via)
         self.plan.forwarded = forwarded
         arena_init(&self.x.arena, self.x.inline_memory, ARENA_INLINE, arena)

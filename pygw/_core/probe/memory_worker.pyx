@@ -267,6 +267,7 @@ cdef class MemoryWorker:
         self.w.host.now_ns = now_ns
         self.w.host.unix_ms = unix_ms
         self.w.log.write = log_write
+        self.w.malformed.write = NULL
         self.w.resolver.lookup = lookup
         self.w.resolver.lookup_cancel = lookup_cancel
         self.fill()
@@ -457,6 +458,7 @@ cdef class MemoryWorker:
         return {"exchanges": w.downs.exchanges.live, "running": w.downs.running,
             "buffers": w.buffers.live, "buffer_bytes": w.buffers.live_bytes,
             "slices": w.buffers.slices.live, "requests": w.transports.requests.live,
+            "deflaters": w.deflaters.running,
             "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,
             "transports": w.transports.live, "tunnels": w.relays.blocks.live}
 

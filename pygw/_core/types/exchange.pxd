@@ -10,7 +10,7 @@ from pygw._core.types.memory cimport arena_t, arena_chunk_t, slices_t, buffers_t
 from pygw._core.types.message cimport request_t, response_t
 from pygw._core.types.stream cimport stream_t
 from pygw._core.types.timer cimport timer_t
-from pygw._core.types.address cimport address_t, cidr_t
+from pygw._core.types.address cimport address_t, cidr_set_t
 from pygw._core.types.route cimport conditions_t, router_t
 from pygw._core.types.upstream cimport timeouts_t, target_t, upstream_t
 
@@ -104,6 +104,8 @@ cdef struct limits_t:
     uint32_t client_body_ms
     uint32_t keepalive_ms
     uint32_t slow_reader_ms
+    uint32_t malformed                # of one client in malformed_window_ms are told; 0 = off
+    uint32_t malformed_window_ms
 
 # One compiled configuration generation; immutable once published. Lives in its own arena, freed
 # when it is no longer current and the last exchange that pinned it is done.
@@ -120,8 +122,7 @@ cdef struct plan_t:
     listener_conf_t* listeners        # plan
     uint32_t listener_count
     limits_t limits
-    cidr_t* trusted                   # plan: proxies whose forwarding fields are believed
-    uint32_t trusted_count
+    cidr_set_t trusted                # proxies whose forwarding fields are believed
     span_t via                        # plan: our pseudonym in Via
     bint forwarded                    # also write Forwarded (RFC 7239)
     uint8_t log_format                # LOG_OFF, LOG_COMBINED, LOG_JSON of access_log.pxd
@@ -233,7 +234,10 @@ cdef struct host_t:
     uint64_t (*now_ns)(host_t* h) noexcept nogil            # monotonic
     uint64_t (*unix_ms)(host_t* h) noexcept nogil           # wall clock, as of this turn
     void (*log)(exchange_t* x) noexcept nogil               # writes the access log line
+    # A client sent what E_DOWN_* says; x is the exchange that it became.
+    void (*malformed)(exchange_t* x, const address_t* client, int error) noexcept nogil
     void* worker                      # borrow(worker, for ever)
     void* ids                         # borrow(worker, for ever): ids_t of ids.pxd
     buffers_t* buffers                # borrow(worker, for ever)
+    void* deflaters                   # borrow(worker, for ever): deflaters_t of deflater.pxd
     uint64_t* counters                # borrow(worker, for ever): stats.pxd

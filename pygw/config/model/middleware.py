@@ -12,9 +12,17 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from ..networks import NetworkFile, read_networks
 from ..units import Size
-from ..values import parse_location, parse_media_type
+from ..values import parse_location, parse_media_range, parse_media_type
 from .base import FieldName, Fields, Network, Parsed, Part, text
+
+Networks = Annotated[
+    NetworkFile, Parsed(read_networks, {"type": "string", "examples": ["/etc/pygw/blocked.txt"]})
+]
+MediaRange = Annotated[
+    str, Parsed(parse_media_range, text(r"^[^/;\\s]+/[^/;\\s]+$", "text/*", "application/json"))
+]
 
 
 class FieldEdits(Part):
@@ -48,6 +56,13 @@ class Ip(Part):
 
     deny: list[Network] = []
     """These networks are refused, even those within allow."""
+
+    allow_file: Networks | None = None
+    """A file with more networks for allow, one a line, # begins a comment; read with the
+    configuration."""
+
+    deny_file: Networks | None = None
+    """The same for deny."""
 
 
 class Respond(Part):
@@ -84,6 +99,37 @@ class Echo(Part):
     """Filter: answer with the request as text."""
 
 
+GZIP_TYPES = (
+    "text/*",
+    "application/json",
+    "application/*+json",
+    "application/x-ndjson",
+    "application/javascript",
+    "application/xml",
+    "application/*+xml",
+    "application/yaml",
+    "application/wasm",
+    "application/vnd.ms-fontobject",
+    "image/svg+xml",
+    "image/bmp",
+    "font/ttf",
+    "font/otf",
+)
+
+
+class Gzip(Part):
+    """Filter: compress responses for clients that accept gzip."""
+
+    level: Annotated[int, Field(ge=1, le=9)] = 1
+    """From 1, the fastest, to 9, the smallest."""
+
+    min_length: Annotated[int, Size(0)] = 1 << 10
+    """Shorter responses stay as they are; one of unknown length counts as long."""
+
+    types: Annotated[list[MediaRange], Field(min_length=1, max_length=128)] = list(GZIP_TYPES)
+    """Media types that are compressed; one * in a type stands for anything."""
+
+
 class Middleware(Part):
     """One entry of a middleware list: exactly one of these keys."""
 
@@ -106,3 +152,6 @@ class Middleware(Part):
 
     echo: Echo | None = None
     """Answer with the request as text."""
+
+    gzip: Gzip | None = None
+    """Compress responses for clients that accept gzip."""

@@ -95,5 +95,12 @@ class Limits(Part):
     headers: Annotated[int, Field(ge=1, le=256)] = 100
     """Most header fields of a request; more are answered with 431."""
 
+    malformed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 20
+    """Malformed requests of one client within malformed_window after which one line is logged; 0:
+    none."""
+
+    malformed_window: TimeoutMs = 60_000
+    """The time in which malformed requests of a client are counted together."""
+
     keepalive_requests: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """Most requests of one connection; 0 is without limit."""

@@ -8,6 +8,7 @@ Never does: judge a single value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from ..errors import Path
@@ -21,6 +22,10 @@ BODILESS = (204, 205, 304)
 """Statuses whose response has no body (RFC 9110 §15.3.5, §15.3.6, §15.4.5)."""
 
 
+IP_LISTS = frozenset({"allow", "deny", "allow_file", "deny_file"})
+"""Keys of the filter ip of which one must be there."""
+
+
 def entry_problems(path: Path, entry: Mapping[str, Any]) -> Iterator[Finding]:
     """What is wrong with one entry that is a mapping."""
     if not entry:
@@ -30,8 +35,10 @@ def entry_problems(path: Path, entry: Mapping[str, Any]) -> Iterator[Finding]:
     for side in ("request", "response"):
         edits = mapping(mapping(entry.get("headers")).get(side))
         yield from _edits((*path, "headers", side), edits, side)
-    if isinstance(entry.get("ip"), Mapping) and not (entry["ip"].keys() & {"allow", "deny"}):
+    if isinstance(entry.get("ip"), Mapping) and not (entry["ip"].keys() & IP_LISTS):
         yield (*path, "ip"), "needs allow or deny"
+    if "gzip" in entry:
+        yield from _gzip((*path, "gzip"))
     for key in ("allow", "deny"):
         networks = items(mapping(entry.get("ip")).get(key))
         yield from repeated((*path, "ip", key), (), networks, "network", parse_network)
@@ -42,6 +49,16 @@ def entry_problems(path: Path, entry: Mapping[str, Any]) -> Iterator[Finding]:
         if name.lower() == "content-type":
             yield (*path, "respond", "headers", name), "write it as content_type"
     yield from same_name((*path, "respond", "headers"), mapping(respond.get("headers")))
+
+
+def _gzip(path: Path) -> Iterator[Finding]:
+    """Compression is the one filter that needs a library which may be missing."""
+    try:
+        problem = import_module("pygw._core.libs.zlib").problem
+    except ImportError:
+        return  # the core is not built: `pygw doctor` says so, and nothing runs
+    if problem is not None:
+        yield path, f"needs zlib: {problem.problem}; {problem.remedy}"
 
 
 def _edits(path: Path, edits: Mapping[str, Any], side: str) -> Iterator[Finding]:

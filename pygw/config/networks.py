@@ -1,0 +1,70 @@
+"""Lists of networks that are kept in a file of their own.
+
+Owns: the form of such a file and its bounds: one network a line, `#` begins a comment.
+Runs in: the control plane, when a configuration is read; a worker never sees the file.
+Never does: watch the file; a reload reads it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .values import parse_network
+
+FILE_MAX_BYTES = 32 << 20
+"""Largest file."""
+
+NETWORKS_MAX = 500_000
+"""Networks in one file."""
+
+SHOWN = 3
+"""Bad lines that are told one by one."""
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A file and the networks that were in it when it was read, in their normal form."""
+
+    path: str
+    networks: tuple[str, ...]
+
+
+def read_networks(value: object) -> NetworkFile:
+    """The networks of the file at the path `value`, seen from the working directory.
+
+    ValueError names what is wrong, with the file's line.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be the path of a file")
+    networks: list[str] = []
+    bad: list[str] = []
+    for number, line in enumerate(_read(value).split("\n"), 1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        if len(networks) == NETWORKS_MAX:
+            raise ValueError(f"{value} has more than {NETWORKS_MAX} networks")
+        try:
+            networks.append(parse_network(text))
+        except ValueError as error:
+            bad.append(f"line {number} {error}")
+    if bad:
+        more = f"; {len(bad) - SHOWN} more lines are wrong" if len(bad) > SHOWN else ""
+        raise ValueError(f"{value}: {'; '.join(bad[:SHOWN])}{more}")
+    return NetworkFile(value, tuple(networks))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(FILE_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such path"
+        raise ValueError(f"cannot read {path}: {reason}") from None
+    if len(content) > FILE_MAX_BYTES:
+        raise ValueError(f"{path} is larger than {FILE_MAX_BYTES >> 20}MiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path}: line {line} is not UTF-8") from None
