@@ -30,7 +30,7 @@ _SECRET_NAME = re.compile(
 # Names of the configuration's own that look like secrets but say where or how, not what; they are
 # no names of header fields within the mappings of header fields.
 _HARMLESS = frozenset({"cookie", "key"})
-_FIELDS = frozenset({"set", "add", "headers"})
+_FIELDS = frozenset({"set", "add", "headers", "query"})
 
 
 def looks_secret(name: str) -> bool:
@@ -80,18 +80,28 @@ class Secrets:
     def mask(self, data: Any, of_fields: bool = False) -> Any:
         """A copy of plain data (a configuration, a plan, a part of one) that can be shown.
 
-        With `of_fields` every key of `data` is the name of a header field.
+        With `of_fields` every key of `data` is the name of a header field, or `data` is a list of
+        fields as a plan has them: lists or mappings of a name and what goes with it.
         """
         if isinstance(data, str):
             return self.mask_text(data)
         if isinstance(data, Mapping):
             return {key: self._mask_named(key, value, of_fields) for key, value in data.items()}
         if isinstance(data, (list, tuple)):
-            if len(data) == 2 and all(isinstance(one, str) for one in data):
-                # A field of a plan: name and value.
-                return [data[0], self._mask_named(data[0], data[1], True)]
-            return [self.mask(one) for one in data]
+            return [self._mask_field(one) if of_fields else self.mask(one) for one in data]
         return data
+
+    def _mask_field(self, field: Any) -> Any:
+        if isinstance(field, Mapping) and isinstance(field.get("name"), str):
+            secret = looks_secret(field["name"])
+            return {
+                key: MASK if secret and key != "name" and isinstance(value, str) else value
+                for key, value in self.mask(field).items()
+            }
+        is_field = isinstance(field, (list, tuple)) and field and isinstance(field[0], str)
+        if not is_field or not looks_secret(field[0]):
+            return self.mask(field)
+        return [field[0], *(MASK for _ in field[1:])]
 
     def _mask_named(self, name: str, value: Any, of_fields: bool) -> Any:
         harmless = name in _HARMLESS and not of_fields

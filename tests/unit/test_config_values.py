@@ -270,7 +270,7 @@ def test_nothing_in_the_data_breaks_the_rules_between_parts() -> None:
 
 
 def test_ten_thousand_routes_are_read() -> None:
-    """Within the bound on values, in a time that grows with the file: about three seconds."""
+    """Within the bound on values, in a time that grows with the file: about two seconds."""
     routes = "".join(
         f"- {{name: n{n}, match: {{path: /s{n % 100}/t{n}/*}}, upstream: u{n % 200},\n"
         f"   middleware: [{{headers: {{request: {{set: {{X-N: '{n}'}}}}}}}}, {{body_limit: 1B}}]}}"

@@ -69,6 +69,23 @@ def test_keys_are_not_masked_and_names_of_keys_are_not_secrets() -> None:
     assert Secrets().mask(fields) == {"headers": {"cookie": MASK, "key": MASK, "X-A": "b"}}
 
 
+def test_fields_of_a_plan_are_masked_in_any_form_and_nothing_else_is() -> None:
+    plan = {
+        "set": [["Authorization", "x"], ["X-Token", {"parts": ["x"]}], ["X-A", "b"]],
+        "params": ["token", "id"],
+        "headers": [{"name": "Cookie", "exact": "x"}, {"name": "X-A", "exact": "b"}],
+        "query": [{"name": "token", "present": True}],
+        "upstreams": [{"name": "auth", "balance": "round_robin"}],
+    }
+    assert Secrets().mask(plan) == {
+        "set": [["Authorization", MASK], ["X-Token", MASK], ["X-A", "b"]],
+        "params": ["token", "id"],
+        "headers": [{"name": "Cookie", "exact": MASK}, {"name": "X-A", "exact": "b"}],
+        "query": [{"name": "token", "present": True}],
+        "upstreams": [{"name": "auth", "balance": "round_robin"}],
+    }
+
+
 @pytest.mark.parametrize("length", [INNER_MIN - 1, INNER_MIN])
 def test_short_secret_is_masked_only_where_it_is_all(length: int) -> None:
     secrets = Secrets()
