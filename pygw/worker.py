@@ -232,7 +232,7 @@ class _Service:
         try:
             # WHY: not on this thread: traffic goes on without the GIL, but not while its thread
             # compiles.
-            made = await in_background(lambda: worker.compile(_read_text(plan_fd)))
+            made = await in_background(_compile, worker, plan_fd)
             worker.prepare(made)
         except Exception as error:
             why = str(error)
@@ -241,6 +241,15 @@ class _Service:
                 why = f"{type(error).__name__}: {error}"
             return {"type": "refused", "error": why}
         return {"type": "prepared"}
+
+
+def _compile(worker: DataPlane, plan_fd: int) -> object:
+    """The plan, without collections meanwhile: they would walk its growing text again and again."""
+    gc.disable()
+    try:
+        return worker.compile(_read_text(plan_fd))
+    finally:
+        gc.enable()
 
 
 def _read_text(fd: int) -> bytes:

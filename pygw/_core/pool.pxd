@@ -12,10 +12,14 @@ from pygw._core.resolver cimport resolver_t, watch_t
 from pygw._core.timer cimport wheel_t
 from pygw._core.upstream cimport up_t, ups_t
 
+cdef enum:
+    POOL_BUCKETS = 1024       # a reload looks for the pool of each target while nobody is served
+
 # Invariants: idle_count <= open <= limits.connections; queued > 0 only while no idle connection is
 # at hand. A pool without references and connections is given back.
 cdef struct pool_t:
     pool_t* next              # borrow(pools, until pool_sweep): its list
+    pool_t* near              # borrow(pools, until pool_sweep): its bucket
     pools_t* home             # borrow(worker, for ever)
     watch_t* watch            # own: the name's addresses; NULL for a unix socket
     up_t* idle                # own: most recently used first
@@ -41,6 +45,7 @@ cdef struct pools_t:
     wheel_t* wheel            # borrow(worker, for ever)
     resolver_t* resolver      # borrow(worker, for ever)
     pool_t* first             # own
+    pool_t* buckets[1024]     # own: POOL_BUCKETS; the same pools, by place
     blocks_t blocks
     ups_t ups
     uint64_t open             # connections of all pools

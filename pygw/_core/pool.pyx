@@ -63,10 +63,19 @@ cdef bint pool_is(pool_t* pool, target_t* target) noexcept nogil:
             and memcmp(pool.host, target.host.ptr, target.host.len) == 0)
 
 
+# FNV-1a over what pool_is compares.
+cdef uint32_t bucket_of(const char* host, size_t size, uint16_t port) noexcept nogil:
+    cdef uint32_t hash = 2166136261U ^ port
+    cdef size_t i
+    for i in range(size):
+        hash = (hash ^ <uint8_t>host[i]) * 16777619U
+    return (hash ^ (hash >> 16)) % POOL_BUCKETS
+
+
 cdef pool_t* pool_get(pools_t* home, target_t* target) noexcept nogil:
-    cdef pool_t* pool = home.first
+    cdef pool_t* pool = home.buckets[bucket_of(target.host.ptr, target.host.len, target.port)]
     while pool != NULL and not pool_is(pool, target):
-        pool = pool.next
+        pool = pool.near
     if pool == NULL:
         pool = pool_make(home, target)
         if pool == NULL:
@@ -82,6 +91,7 @@ cdef void pool_bound(pool_t* pool, const pool_limits_t* limits, uint32_t connect
 
 cdef pool_t* pool_make(pools_t* home, target_t* target) noexcept nogil:
     cdef pool_t* pool
+    cdef pool_t** bucket
     if target.host.len >= sizeof(pool.host):
         return NULL
     pool = <pool_t*>block_take(&home.blocks)
@@ -99,6 +109,9 @@ cdef pool_t* pool_make(pools_t* home, target_t* target) noexcept nogil:
         return NULL
     pool.next = home.first
     home.first = pool
+    bucket = &home.buckets[bucket_of(pool.host, target.host.len, pool.port)]
+    pool.near = bucket[0]
+    bucket[0] = pool
     return pool
 
 
@@ -118,6 +131,10 @@ cdef void pool_sweep(pool_t* pool) noexcept nogil:
     while link[0] != pool:
         link = &link[0].next
     link[0] = pool.next
+    link = &pool.home.buckets[bucket_of(pool.host, strlen(pool.host), pool.port)]
+    while link[0] != pool:
+        link = &link[0].near
+    link[0] = pool.near
     if pool.watch != NULL:
         resolver_unwatch(pool.home.resolver, pool.watch)
     block_give(&pool.home.blocks, pool)

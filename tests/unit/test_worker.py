@@ -115,3 +115,69 @@ def test_plans_that_exchanges_still_use_are_bounded_and_the_current_one_stays() 
         await until(lambda: worker.stats()["live_plans"] == 1)
 
     on_loop(check)
+
+
+def test_listener_that_closes_keeps_whom_it_has_and_takes_who_was_announced() -> None:
+    """At the bound libuv holds one more client, which nobody else could answer."""
+
+    async def check(worker: Worker, service: socket.socket) -> None:
+        text = json.loads(plan_to(service))
+        text["limits"]["max_connections"] = 1
+        worker.publish(json.dumps(text).encode())
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            worker.listen(listener.fileno(), "http", 7)
+            where = listener.getsockname()
+        clients = [socket.create_connection(where) for _ in range(2)]
+        await until(lambda: worker.stats()["accept_paused"] == 1)
+        worker.unlisten(8)  # nobody's key
+        assert worker.stats()["accepted"] == 1
+        worker.unlisten(7)
+        await until(lambda: worker.stats()["accepted"] == 2)
+        for client in clients:
+            client.sendall(GET)
+        await until(lambda: worker.stats()["attempts"] == 2)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where)
+        for client in clients:
+            client.close()
+
+    on_loop(check)
+
+
+def test_two_steps_are_taken_in_their_order() -> None:
+    async def check(worker: Worker, service: socket.socket) -> None:
+        text = plan_to(service)
+        worker.publish(text)
+        with pytest.raises(RuntimeError, match="no plan was prepared"):
+            worker.commit()
+        worker.drop()
+        made = worker.compile(text)
+        worker.prepare(made)
+        with pytest.raises(RuntimeError, match="one plan after the other"):
+            worker.prepare(worker.compile(text))
+        with pytest.raises(RuntimeError, match="one plan after the other"):
+            worker.prepare(made)
+        worker.drop()
+        assert worker.stats()["live_plans"] == 1
+        worker.prepare(worker.compile(text))
+        assert worker.stats()["live_plans"] == 2  # and `stop` gives it back
+
+    on_loop(check)
+
+
+def test_plans_compile_on_another_thread_while_requests_run() -> None:
+    async def check(worker: Worker, service: socket.socket) -> None:
+        text = plan_to(service)
+        worker.publish(text)
+        where = listen(worker)
+        loop = asyncio.get_running_loop()
+        for number in range(1, 6):
+            with socket.create_connection(where) as client:
+                compiling = loop.run_in_executor(None, worker.compile, text)
+                client.sendall(GET)
+                await until(lambda number=number: worker.stats()["attempts"] == number)
+                worker.prepare(await compiling)
+                worker.commit()
+        await until(lambda: worker.stats()["live_plans"] == 1)
+
+    on_loop(check)
