@@ -5,6 +5,9 @@ Pure. Read next: `test_parts.py`.
 
 from __future__ import annotations
 
+import ipaddress
+from random import Random
+
 # Of a browser, without its Cookie; the first six are what a small client sends.
 FIELDS = [
     b"Host: api.example.com",
@@ -42,3 +45,27 @@ def response(fields: int) -> bytes:
     """A 200 response's head with so many fields and an empty body."""
     more = [b"X-Custom-Header-%02d: value-%02d" % (i, i) for i in range(fields - 8)]
     return b"\r\n".join([b"HTTP/1.1 200 OK", *RESPONSE_FIELDS[:fields], *more]) + b"\r\n\r\n"
+
+
+def networks(count: int, family: int) -> list[str]:
+    """Ranges as a list of blocked networks has them: IPv4 /20 to /32, IPv6 /32 to /64."""
+    random = Random(family)
+    found: set[str] = set()
+    while len(found) < count:
+        if family == 4:
+            bits = random.choice((20, 22, 24, 24, 24, 26, 32, 32))
+            start = (random.getrandbits(32) >> (32 - bits)) << (32 - bits)
+            found.add(f"{ipaddress.IPv4Address(start)}/{bits}")
+        else:
+            bits = random.choice((32, 40, 48, 48, 56, 64, 64))
+            start = (1 << 125 | random.getrandbits(125)) >> (128 - bits) << (128 - bits)
+            found.add(f"{ipaddress.IPv6Address(start)}/{bits}")
+    return sorted(found)
+
+
+def addresses(count: int, family: int) -> list[str]:
+    """Random clients; of IPv6 those of the range that is given out, 2000::/3."""
+    random = Random(family + 100)
+    if family == 4:
+        return [str(ipaddress.IPv4Address(random.getrandbits(32))) for _ in range(count)]
+    return [str(ipaddress.IPv6Address(1 << 125 | random.getrandbits(125))) for _ in range(count)]

@@ -22,6 +22,7 @@ from pygw.plan import build_plan
 bench: Any = import_module("pygw._core.probe.bench")
 http1_time: Any = import_module("pygw._core.probe.http1_time")
 filters: Any = import_module("pygw._core.probe.filters")
+cidr_set: Any = import_module("pygw._core.probe.cidr_set")
 
 OPERATIONS = 2000
 ROUNDS = 60
@@ -77,6 +78,14 @@ def test_find_route(benchmark: Benchmark, routes: int) -> None:
     plan = build_plan(parse_config(text, "routes", Sources({})), 1, "pygw-bench")
     asked = bench.Requests([(b"a", b"/v1/%d/articles/1234" % (routes - 1))])
     measure(benchmark, bench.route, filters.Plan(json.dumps(plan).encode()), asked)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("ranges", [10, 100_000])
+def test_find_address(benchmark: Benchmark, ranges: int, family: int) -> None:
+    held = cidr_set.CidrSet(messages.networks(ranges, family))
+    held.prepare(messages.addresses(OPERATIONS * 50, family))  # so many that no cache holds the way
+    measure(benchmark, held.look)
 
 
 @pytest.mark.parametrize(("size", "count"), [(48, 8), (512, 8)], ids=["inline", "with-a-chunk"])
