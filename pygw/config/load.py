@@ -24,6 +24,7 @@ from .formats import read_document
 from .interpolate import Sources
 from .masking import Secrets
 from .model import Config
+from .networks import files_named
 from .semantics import find_problems, find_warnings
 from .wording import translate
 
@@ -140,6 +141,7 @@ def _check(
     if isinstance(data.get("$schema"), str):
         del data["$schema"]
     _override(data, overrides)
+    sources.files.update(files_named(data))
     config, details = _validate(data, document)
     for detail in details:
         _add(problems, document, translate(document, detail))

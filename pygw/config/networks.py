@@ -2,13 +2,16 @@
 
 Owns: the form of such a file and its bounds: one network a line, `#` begins a comment.
 Runs in: the control plane, when a configuration is read; a worker never sees the file.
-Never does: watch the file; a reload reads it again.
+Never does: watch a file; a reload reads it again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from .semantics.tools import items, mapping
 from .values import parse_network
 
 FILE_MAX_BYTES = 32 << 20
@@ -52,6 +55,16 @@ def read_networks(value: object) -> NetworkFile:
         more = f"; {len(bad) - SHOWN} more lines are wrong" if len(bad) > SHOWN else ""
         raise ValueError(f"{value}: {'; '.join(bad[:SHOWN])}{more}")
     return NetworkFile(value, tuple(networks))
+
+
+def files_named(data: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of such files in a configuration that may be malformed, read or not."""
+    for route in items(data.get("routes")):
+        for entry in items(mapping(route).get("middleware")):
+            lists = mapping(mapping(entry).get("ip"))
+            for key in ("allow_file", "deny_file"):
+                if isinstance(lists.get(key), str):
+                    yield lists[key]
 
 
 def _read(path: str) -> str:

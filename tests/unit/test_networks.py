@@ -8,7 +8,7 @@ import pytest
 
 from pygw.config import ConfigError, networks
 from pygw.config.interpolate import Sources
-from pygw.config.load import parse_config
+from pygw.config.load import load, parse_config
 from pygw.config.networks import NetworkFile, read_networks
 from pygw.plan import build_plan
 
@@ -89,3 +89,15 @@ def test_empty_file_of_those_who_may_come_admits_nobody(tmp_path: Path) -> None:
     entry = ip_of(f"allow_file: {write(tmp_path, '# none')}")
     assert (entry["allow"], entry["closed"]) == ([], True)
     assert "closed" not in ip_of(f"deny_file: {write(tmp_path, '# none')}")
+
+
+def test_loading_tells_the_files_even_when_they_are_bad(tmp_path: Path) -> None:
+    good = write(tmp_path, "10.0.0.0/8")
+    config = tmp_path / "pygw.yaml"
+    files: set[str] = set()
+    config.write_text(CONFIG.format(lists=f"allow_file: {good}, deny_file: /nonexistent"))
+    with pytest.raises(ConfigError):
+        load(str(config), {}, files=files)
+    assert files == {str(config), good, "/nonexistent"}
+    config.write_text(CONFIG.format(lists=f"allow_file: {good}"))
+    assert good in load(str(config), {}).files
