@@ -28,6 +28,32 @@ class AccessLog(TypedDict, total=False):
     """The form of a line."""
 
 
+class Cors(TypedDict, total=False):
+    """Filter: let pages of other origins read answers; preflights are answered here."""
+
+    origins: Required[Sequence[str]]
+    """Origins that are let in: exact, with *. for all names below one, null, or * alone for any."""
+
+    methods: Sequence[str]
+    """Methods that pages may use, or * alone for any."""
+
+    headers: Sequence[str]
+    """Header fields that pages may send, or * alone for any."""
+
+    expose: Sequence[str]
+    """Header fields of answers that pages may read."""
+
+    credentials: bool
+    """Let pages send cookies and the like; needs origins that are not *."""
+
+    max_age: Duration
+    """How long a browser may remember the answer to a preflight, in whole seconds; its own rule
+    unless set."""
+
+    private_network: bool
+    """Let public pages reach this gateway on a private address."""
+
+
 class Echo(TypedDict, total=False):
     """Filter: answer with the request as text."""
 
@@ -36,13 +62,19 @@ class FieldEdits(TypedDict, total=False):
     """Edits of one head."""
 
     set: Mapping[str, str]
-    """Header fields that take the place of all fields of their names."""
+    """Header fields that take the place of all fields of their names; values are templates."""
 
     add: Mapping[str, str]
     """Header fields that are appended."""
 
     remove: Sequence[str]
     """Names whose fields are all taken out."""
+
+    rename: Mapping[str, str]
+    """Old and new names; fields that had the new name go where there is one of the old."""
+
+    default: Mapping[str, str]
+    """Header fields that are added where there is none of their name."""
 
 
 class Forwarding(TypedDict, total=False):
@@ -137,6 +169,25 @@ class Listener(TypedDict, total=False):
     """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""
 
 
+class Maintenance(TypedDict, total=False):
+    """Filter: answer 503 to all but a few."""
+
+    enabled: bool
+    """Off leaves the filter out."""
+
+    allow: Sequence[Network]
+    """Networks that pass all the same."""
+
+    retry_after: Duration
+    """When to come again (Retry-After), in whole seconds."""
+
+    body: str
+    """The body, in UTF-8; a problem document or text by Accept unless set."""
+
+    content_type: str
+    """The media type of body."""
+
+
 class Match(TypedDict, total=False):
     """A route's predicate."""
 
@@ -168,6 +219,27 @@ class Middleware(TypedDict, total=False):
     gzip: Gzip
     """Compress responses for clients that accept gzip."""
 
+    rewrite: Rewrite
+    """Another path or query for the service."""
+
+    strip_prefix: str
+    """Take a prefix off the path for the service, in whole segments."""
+
+    add_prefix: str
+    """Put a prefix before the path for the service."""
+
+    query: Query
+    """Edit the pairs of the query that the service gets."""
+
+    cors: Cors
+    """Let pages of other origins read answers."""
+
+    maintenance: Maintenance
+    """Answer 503 to all but a few."""
+
+    request_id: RequestId
+    """Under which name, of whom and in which form a request id is taken."""
+
 
 class Pool(TypedDict, total=False):
     """Connections to one target."""
@@ -191,30 +263,81 @@ class Pool(TypedDict, total=False):
     """How old a connection may become; an older one is not used again."""
 
 
+class Query(TypedDict, total=False):
+    """Filter: edit the pairs of the query that the service gets."""
+
+    keep: Sequence[str]
+    """Only pairs of these names stay; all unless set."""
+
+    remove: Sequence[str]
+    """Names whose pairs are taken out."""
+
+    rename: Mapping[str, str]
+    """Old and new names."""
+
+    set: Mapping[str, str]
+    """Pairs that take the place of all pairs of their names; values are templates."""
+
+    add: Mapping[str, str]
+    """Pairs that are appended; values are templates."""
+
+
 class Redirect(TypedDict, total=False):
     """Filter: send the client elsewhere."""
 
     to: Required[str]
-    """An absolute URL, or a path of the same host."""
+    """An absolute URL, or a path of the same host; a template."""
 
     status: Literal[301, 302, 303, 307, 308]
     """The status; 307 and 308 keep method and body, 301 and 308 may be remembered."""
 
+    keep_query: bool
+    """Put the request's own query behind."""
+
+
+class RequestId(TypedDict, total=False):
+    """Filter: under which name, of whom and in which form a request id is taken."""
+
+    header: str
+    """The header field, both ways."""
+
+    trust: Literal["proxies", "all", "none"]
+    """Whose id is kept: of trusted proxies, of all clients, of nobody."""
+
+    format: Literal["uuid7", "hex"]
+    """The form of a new one: a UUID (RFC 9562), or the same as 32 hex digits."""
+
 
 class Respond(TypedDict, total=False):
-    """Filter: answer with a fixed response."""
+    """Filter: answer without a service."""
 
     status: int
     """The status."""
 
     body: str
-    """The body, in UTF-8."""
+    """The body, in UTF-8; a template, whose values are escaped for JSON, HTML and XML."""
+
+    file: str
+    """A file whose bytes are the body, at most 1MiB; read with the configuration."""
 
     content_type: str
-    """The media type of the body."""
+    """The media type of the body; that of a file is guessed by its name unless set."""
 
     headers: Mapping[str, str]
-    """Further header fields."""
+    """Further header fields; values are templates."""
+
+    delay: Duration
+    """How long the answer is held back, for mocks."""
+
+
+class Rewrite(TypedDict, total=False):
+    """Filter: another path or query for the service."""
+
+    path: str
+    """The path, a template; stays unless set."""
+
+    query: str
+    """The query without its ?, a template; stays unless set, and goes when empty."""
 
 
 class Route(TypedDict, total=False):

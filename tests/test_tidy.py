@@ -187,7 +187,9 @@ def keys_of_data(data: object, place: str = "") -> set[str]:
     """Every key of plain data by its place, places in lists and names of fields left out."""
     if isinstance(data, list):
         return set().union(*(keys_of_data(one, place) for one in data))
-    if not isinstance(data, dict) or place.endswith(("set", "add", ".respond.headers")):
+    if not isinstance(data, dict) or place.endswith(
+        ("set", "add", "default", "rename", ".respond.headers")
+    ):
         return set()
     keys = {f"{place}.{key}" for key in data}
     return keys.union(*(keys_of_data(value, f"{place}.{key}") for key, value in data.items()))

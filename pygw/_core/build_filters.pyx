@@ -7,13 +7,16 @@
 
 from libc.stdint cimport uint16_t
 from pygw._core.filters.body_limit cimport body_limit_build
+from pygw._core.filters.cors cimport cors_build
 from pygw._core.filters.echo cimport echo_build
 from pygw._core.filters.gzip cimport gzip_build
 from pygw._core.filters.headers cimport headers_build
 from pygw._core.filters.ip cimport ip_build
+from pygw._core.filters.maintenance cimport maintenance_build
 from pygw._core.filters.prefix cimport prefix_build
 from pygw._core.filters.query cimport query_build
 from pygw._core.filters.redirect cimport redirect_build
+from pygw._core.filters.request_id cimport request_id_build
 from pygw._core.filters.respond cimport respond_build
 from pygw._core.filters.rewrite cimport rewrite_build
 from pygw._core.limits cimport FILTERS_MAX
@@ -52,6 +55,9 @@ filter_register("rewrite", rewrite_build)
 filter_register("prefix", prefix_build)
 filter_register("query", query_build)
 filter_register("gzip", gzip_build)
+filter_register("cors", cors_build)
+filter_register("maintenance", maintenance_build)
+filter_register("request_id", request_id_build)
 
 
 # --- chains ---------------------------------------------------------------------------------------

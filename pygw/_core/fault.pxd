@@ -68,6 +68,7 @@ cdef enum fault:
     E_CORE_STOPPED = -67          # the worker ends at its drain deadline
     E_CORE_INTERNAL = -68         # a filter broke its contract
     E_CORE_METHOD = -69           # routes match but for the method
+    E_CORE_MAINTENANCE = -75      # a maintenance filter
     E_HOOK_ABORTED = -80
     E_LAST = -81
 

@@ -169,6 +169,9 @@ cdef void fill_core() noexcept nogil:
         core(403, b"denied", b"http_request_denied", b"This address may not come here."))
     row(E_CORE_STOPPED, b"E_CORE_STOPPED",
         core(503, b"stopped", b"proxy_internal_response", b"The gateway is shutting down."))
+    row(E_CORE_MAINTENANCE, b"E_CORE_MAINTENANCE",
+        core(503, b"maintenance", b"destination_unavailable",
+             b"The service is under maintenance."))
     row(E_CORE_INTERNAL, b"E_CORE_INTERNAL",
         core(500, b"internal_error", b"proxy_internal_error", b"Something unexpected happened."))
     row(E_HOOK_ABORTED, b"E_HOOK_ABORTED",

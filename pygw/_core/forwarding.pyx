@@ -20,7 +20,7 @@ from pygw._core.types.address cimport address_t, ADDRESS_V4, ADDRESS_V6
 from pygw._core.reply cimport reply_date
 from pygw._core.types.exchange cimport exchange_t, XF_ID_MADE
 from pygw._core.types.header cimport (
-    span_t, header_t, headers_t, HF_EDITED, HF_REMOVED,
+    header_t, headers_t, HF_EDITED, HF_REMOVED,
     H_OTHER, H_DATE, H_FORWARDED, H_FORWARDED_ALIAS, H_TRACEPARENT, H_TRACESTATE, H_VIA,
     H_X_FORWARDED_FOR, H_X_FORWARDED_HOST, H_X_FORWARDED_PROTO, H_X_REQUEST_ID,
 )
@@ -45,6 +45,10 @@ cdef inline uint64_t bit(uint16_t id) noexcept nogil:
 
 cdef inline bint peer_trusted(const exchange_t* x) noexcept nogil:
     return x.plan.trusted.count != 0 and cidr_set_has(&x.plan.trusted, x.peer)
+
+
+cdef bint forwarding_trusts(const exchange_t* x) noexcept nogil:
+    return peer_trusted(x)
 
 
 # --- begin ----------------------------------------------------------------------------------------

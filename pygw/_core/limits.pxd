@@ -24,8 +24,11 @@ cdef enum:
     FILTERS_MAX = 32               # filters in one chain
     TEMPLATE_PIECES = 32           # texts and values of one template
     TEMPLATE_MAX = 8192            # bytes of what a template gives, but for bodies
+    TEMPLATE_BODY_MAX = 262144     # of a body
     QUERY_EDITS = 64               # names and pairs of one filter `query`
     QUERY_MAX = 65536              # bytes of a query that a filter has edited
+    CORS_ORIGINS = 256             # origins of one filter `cors`
+    DELAY_MAX_MS = 60000           # for which a mock response may wait
     # routes
     ROUTE_SEGMENTS_MAX = 64        # segments of a route's path
     ROUTE_PARAMS_MAX = 16          # names in it

@@ -52,6 +52,7 @@ cdef enum template_source:
     FROM_CLIENT = 11
     FROM_REQUEST_ID = 12
     FROM_STATUS = 13          # of the response; empty while there is none
+    FROM_ASKED = 14           # path and query as they came, whatever was edited since
 
 cdef struct piece_t:
     uint8_t source            # template_source
@@ -67,8 +68,8 @@ cdef struct template_t:
 
 # From a list of a plan: texts as they are, and [source, name or index] for values: ["param", 0],
 # ["path"], ["query"], ["pair", name], ["header", name], ["cookie", name], ["host"], ["authority"],
-# ["method"], ["scheme"], ["client_ip"], ["request_id"], ["status"]. Raises PlanError, also for
-# bytes that a text may not have in its place.
+# ["method"], ["scheme"], ["client_ip"], ["request_id"], ["status"], ["asked"]. Raises PlanError,
+# also for bytes that a text may not have in its place.
 cdef template_t* template_build(object parts, str where, int place, uint32_t max_bytes,
                                 arena_t* arena) except NULL
 # The text for this exchange, in its arena; a value that is not there is empty. 0, E_CORE_MEMORY,

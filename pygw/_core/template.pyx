@@ -19,6 +19,7 @@ from pygw._core.limits cimport FIELD_NAME_MAX, TEMPLATE_PIECES
 from pygw._core.pairs cimport pair_find
 from pygw._core.part cimport plan_alloc, plan_fail, plan_keep, plan_text
 from pygw._core.types.header cimport header_t, H_COOKIE
+from pygw._core.types.message cimport request_t, FORM_ABSOLUTE
 from pygw._core.view cimport decimal_write, hex_value, span, span_trim
 
 cdef enum:
@@ -61,7 +62,7 @@ cdef dict SOURCES = {
     "param": FROM_PARAM, "path": FROM_PATH, "query": FROM_QUERY, "pair": FROM_PAIR,
     "header": FROM_HEADER, "cookie": FROM_COOKIE, "host": FROM_HOST, "authority": FROM_AUTHORITY,
     "method": FROM_METHOD, "scheme": FROM_SCHEME, "client_ip": FROM_CLIENT,
-    "request_id": FROM_REQUEST_ID, "status": FROM_STATUS}
+    "request_id": FROM_REQUEST_ID, "status": FROM_STATUS, "asked": FROM_ASKED}
 cdef frozenset NAMED = frozenset(("pair", "header", "cookie"))
 cdef frozenset IN_ORIGIN = frozenset(("param", "host", "authority", "scheme"))
 
@@ -154,6 +155,14 @@ cdef span_t host_of(exchange_t* x) noexcept nogil:
     return host if http1_authority_split(x.request.authority, &host, &port) else span(NULL, 0)
 
 
+# Of an absolute-form target what stands behind its authority.
+cdef span_t asked_of(const request_t* q) noexcept nogil:
+    cdef uint32_t skip = q.authority.len + 7 if q.form == FORM_ABSOLUTE else 0
+    if skip >= q.target.len:
+        return span(b"/", 1)
+    return span(q.target.ptr + skip, q.target.len - skip)
+
+
 cdef span_t named_value(exchange_t* x, const piece_t* p) noexcept nogil:
     cdef header_t* h
     if p.source == FROM_PAIR:
@@ -189,6 +198,8 @@ cdef span_t piece_value(exchange_t* x, const piece_t* p, char* digits) noexcept 
         return address_text(&x.client)
     if p.source == FROM_REQUEST_ID:
         return x.request_id
+    if p.source == FROM_ASKED:
+        return asked_of(&x.request)
     if p.source == FROM_STATUS:
         return span(digits, decimal_write(digits, x.response.status)) if x.response.status \
             else span(NULL, 0)

@@ -13,7 +13,6 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 FIELD_NAME_MAX = 255
 """Longest field name, in bytes: what the data plane takes from a peer, too."""
@@ -227,21 +226,6 @@ def parse_media_range(value: object) -> str:
     if text != "*/*" and text.count("*") > 1:
         raise ValueError(what)
     return text
-
-
-def parse_location(value: object) -> str:
-    """Where a redirect leads: an absolute http(s) URL or a path (RFC 9110 §10.2.2)."""
-    what = "must be a URL such as https://example.com/ or a path that begins with /"
-    if not isinstance(value, str) or not _LOCATION.match(value):
-        raise ValueError(what)
-    try:
-        url = urlsplit(value)
-    except ValueError:
-        raise ValueError(what) from None
-    absolute = url.scheme in ("http", "https") and url.netloc
-    if not absolute and (url.scheme or url.netloc or not value.startswith("/")):
-        raise ValueError(what)
-    return value
 
 
 def parse_path_match(value: object) -> PathMatch:

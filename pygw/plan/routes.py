@@ -13,7 +13,8 @@ from typing import Any
 from ..config.model import Config
 from ..config.model.base import SideTimeouts
 from ..config.model.routes import Route
-from .filters import plan_filter
+from ..config.template import path_params
+from .filters import plan_filters
 from .upstreams import side_timeouts
 
 Plan = dict[str, Any]
@@ -21,6 +22,7 @@ Plan = dict[str, Any]
 
 def plan_route(number: int, route: Route, config: Config) -> Plan:
     """The route that stands at place `number`, from 1."""
+    params = path_params(route.match.path.path)
     timeouts = None
     if route.upstream is not None:
         upstream = config.upstreams[route.upstream]
@@ -32,5 +34,5 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         "match": {"path": route.match.path.path + "*" * (route.match.path.kind == "prefix")},
         "upstream": route.upstream,
         "timeouts": timeouts,
-        "middleware": [plan_filter(entry) for entry in route.middleware],
+        "middleware": plan_filters(route.middleware, params),
     }

@@ -4,9 +4,11 @@
 # Read next: ip.pxd.
 #
 # {"filter": "headers", "request": EDITS, "response": EDITS}; EDITS is
-# {"set": [[name, value], ...], "add": [[name, value], ...], "remove": [name, ...]}, in effect
-# remove, then set (takes out every field of the name), then add. A side without edits costs
-# nothing.
+# {"set": [[name, VALUE], ...], "add": [[name, VALUE], ...], "default": [[name, VALUE], ...],
+# "remove": [name, ...], "rename": [[from, to], ...]}, in effect remove, rename, set (takes out
+# every field of the name), default (only where there is none), add. VALUE is text or a TEMPLATE;
+# one that gives nothing gives no field. A template that is too long: 431. A side without edits
+# costs nothing.
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport filter_t

@@ -7,18 +7,23 @@
 
 from pygw._core.check cimport unlikely
 from pygw._core.filters.fields cimport (
-    fields_t, names_t, fields_build, names_build, fields_append, names_remove, FIELDS_REQUEST,
-    FIELDS_RESPONSE)
+    fields_t, names_t, renames_t, fields_build, names_build, renames_build, fields_put,
+    fields_rename, names_remove, FIELDS_REQUEST, FIELDS_RESPONSE)
 from pygw._core.limits cimport HEADERS_MAX
 from pygw._core.part cimport Part, plan_alloc, plan_fail
 from pygw._core.types.exchange cimport (
     exchange_t, filter_t, filter_ops_t, verdict_t, VERDICT_NEXT, VERDICT_ABORT)
+from pygw._core.types.header cimport headers_t
 from pygw._core.types.memory cimport arena_t
 from pygw._core.types.message cimport half_t
 
-# Edits of one head: first the names go, then the lines come.
+# Edits of one head, in this order.
 cdef struct edits_t:
     names_t gone
+    renames_t moved
+    names_t replaced
+    fields_t set
+    fields_t absent
     fields_t come
 
 cdef struct conf_t:
@@ -34,18 +39,25 @@ cdef filter_ops_t ops[4]          # by what there is to do: 1 in the request, 2 
 cdef int edits_build(Part part, int side, arena_t* arena, edits_t* out) except -1:
     cdef list replaced = part.items("set")
     cdef list added = part.items("add")
+    cdef list absent = part.items("default") if part.has("default") else []
     cdef list removed = part.items("remove")
-    cdef size_t lines = len(replaced) + len(added)
-    cdef size_t names = len(replaced) + len(removed)
+    cdef list renamed = part.items("rename") if part.has("rename") else []
+    cdef size_t lines = len(replaced) + len(added) + len(absent)
+    cdef size_t names = len(replaced) + len(removed) + len(renamed)
     part.finish()
     if lines > HEADERS_MAX or names > HEADERS_MAX:
         plan_fail(part.place, f"has more than {<int>HEADERS_MAX} fields")
-    fields_build(replaced, part.at("set"), side, arena, lines, &out.come)
-    fields_build(added, part.at("add"), side, arena, lines, &out.come)
-    names_build(removed, part.at("remove"), side, arena, names, &out.gone)
-    names_build([name for name, _ in replaced], part.at("set"), side, arena, names, &out.gone)
+    fields_build(replaced, part.at("set"), side, arena, len(replaced), &out.set)
+    fields_build(absent, part.at("default"), side, arena, len(absent), &out.absent)
+    fields_build(added, part.at("add"), side, arena, len(added), &out.come)
+    names_build(removed, part.at("remove"), side, arena, len(removed), &out.gone)
+    renames_build(renamed, part.at("rename"), side, arena, &out.moved)
+    names_build([name for name, _ in replaced], part.at("set"), side, arena, len(replaced),
+                &out.replaced)
     if side == FIELDS_REQUEST:
-        refuse_hosts(part, removed + [name for name, _ in added], [name for name, _ in replaced])
+        refuse_hosts(part, removed + [name for name, _ in added + absent]
+                     + [name for pair in renamed for name in pair],
+                     [name for name, _ in replaced])
     return lines + names > 0
 
 
@@ -71,9 +83,17 @@ cdef int headers_build(Part part, arena_t* arena, filter_t* out) except -1:
 
 
 cdef inline verdict_t head_edit(exchange_t* x, half_t* half, const edits_t* edits) noexcept nogil:
+    cdef headers_t* hs = &half.headers
     cdef int error
-    names_remove(&edits.gone, &half.headers)
-    error = fields_append(&edits.come, &half.headers, &x.arena)
+    names_remove(&edits.gone, hs)
+    error = fields_rename(&edits.moved, hs, &x.arena)
+    names_remove(&edits.replaced, hs)
+    if error == 0:
+        error = fields_put(&edits.set, x, hs, False)
+    if error == 0:
+        error = fields_put(&edits.absent, x, hs, True)
+    if error == 0:
+        error = fields_put(&edits.come, x, hs, False)
     if unlikely(error != 0):
         x.error = error
         return VERDICT_ABORT

@@ -13,8 +13,20 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from ..networks import NetworkFile, read_networks
-from ..units import Size
-from ..values import parse_location, parse_media_range, parse_media_type
+from ..targets import (
+    BodyFile,
+    parse_body_file,
+    parse_location,
+    parse_origin,
+    parse_pair_name,
+    parse_pair_value,
+    parse_prefix,
+    parse_rewrite_path,
+    parse_rewrite_query,
+    parse_token,
+)
+from ..units import Duration, Size
+from ..values import parse_media_range, parse_media_type
 from .base import FieldName, Fields, Network, Parsed, Part, text
 
 Networks = Annotated[
@@ -23,19 +35,42 @@ Networks = Annotated[
 MediaRange = Annotated[
     str, Parsed(parse_media_range, text(r"^[^/;\\s]+/[^/;\\s]+$", "text/*", "application/json"))
 ]
+MediaType = Annotated[
+    str, Parsed(parse_media_type, text("^[^/]+/[^/]+", "application/json", "text/html"))
+]
+PairName = Annotated[str, Parsed(parse_pair_name, {"type": "string", "maxLength": 1024})]
+PairValue = Annotated[str, Parsed(parse_pair_value, {"type": "string", "maxLength": 8192})]
+Prefix = Annotated[str, Parsed(parse_prefix, text("^/.*[^/]$", "/api"))]
+Origin = Annotated[
+    str,
+    Parsed(
+        parse_origin, text(r"^(\*|null|[a-zA-Z][a-zA-Z0-9+.-]*://.+)$", "https://*.example.com")
+    ),
+]
+Token = Annotated[str, Parsed(parse_token, text(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "*"))]
+
+
+DELAY_MAX_MS = 60_000
+"""Longest delay of a mock response, as in the data plane's limits."""
 
 
 class FieldEdits(Part):
     """Edits of one head."""
 
     set: Fields = {}
-    """Header fields that take the place of all fields of their names."""
+    """Header fields that take the place of all fields of their names; values are templates."""
 
     add: Fields = {}
     """Header fields that are appended."""
 
     remove: list[FieldName] = []
     """Names whose fields are all taken out."""
+
+    rename: dict[FieldName, FieldName] = {}
+    """Old and new names; fields that had the new name go where there is one of the old."""
+
+    default: Fields = {}
+    """Header fields that are added where there is none of their name."""
 
 
 class Headers(Part):
@@ -66,21 +101,30 @@ class Ip(Part):
 
 
 class Respond(Part):
-    """Filter: answer with a fixed response."""
+    """Filter: answer without a service."""
 
     status: Annotated[int, Field(ge=200, le=599)] = 200
     """The status."""
 
     body: Annotated[str, Field(max_length=1 << 20)] = ""
-    """The body, in UTF-8."""
+    """The body, in UTF-8; a template, whose values are escaped for JSON, HTML and XML."""
 
-    content_type: Annotated[
-        str, Parsed(parse_media_type, text("^[^/]+/[^/]+", "application/json"))
-    ] = "text/plain; charset=utf-8"
-    """The media type of the body."""
+    file: (
+        Annotated[
+            BodyFile, Parsed(parse_body_file, {"type": "string", "examples": ["./down.html"]})
+        ]
+        | None
+    ) = None
+    """A file whose bytes are the body, at most 1MiB; read with the configuration."""
+
+    content_type: MediaType = "text/plain; charset=utf-8"
+    """The media type of the body; that of a file is guessed by its name unless set."""
 
     headers: Fields = {}
-    """Further header fields."""
+    """Further header fields; values are templates."""
+
+    delay: Annotated[int, Duration(0, DELAY_MAX_MS)] = 0
+    """How long the answer is held back, for mocks."""
 
 
 class Redirect(Part):
@@ -89,10 +133,107 @@ class Redirect(Part):
     to: Annotated[
         str, Parsed(parse_location, text("^/|^https?://", "https://example.com/", "/new"))
     ]
-    """An absolute URL, or a path of the same host."""
+    """An absolute URL, or a path of the same host; a template."""
 
     status: Literal[301, 302, 303, 307, 308] = 308
     """The status; 307 and 308 keep method and body, 301 and 308 may be remembered."""
+
+    keep_query: bool = False
+    """Put the request's own query behind."""
+
+
+class Rewrite(Part):
+    """Filter: another path or query for the service."""
+
+    path: Annotated[str, Parsed(parse_rewrite_path, text("^[/{]", "/v2/{id}"))] | None = None
+    """The path, a template; stays unless set."""
+
+    query: Annotated[str, Parsed(parse_rewrite_query, text("^[^?]?", "id={id}"))] | None = None
+    """The query without its ?, a template; stays unless set, and goes when empty."""
+
+
+class Query(Part):
+    """Filter: edit the pairs of the query that the service gets."""
+
+    keep: Annotated[list[PairName], Field(max_length=64)] | None = None
+    """Only pairs of these names stay; all unless set."""
+
+    remove: Annotated[list[PairName], Field(max_length=64)] = []
+    """Names whose pairs are taken out."""
+
+    rename: dict[PairName, PairName] = {}
+    """Old and new names."""
+
+    set: dict[PairName, PairValue] = {}
+    """Pairs that take the place of all pairs of their names; values are templates."""
+
+    add: dict[PairName, PairValue] = {}
+    """Pairs that are appended; values are templates."""
+
+
+class Cors(Part):
+    """Filter: let pages of other origins read answers; preflights are answered here."""
+
+    origins: Annotated[list[Origin], Field(min_length=1, max_length=256)]
+    """Origins that are let in: exact, with *. for all names below one, null, or * alone for any."""
+
+    methods: Annotated[list[Token], Field(min_length=1, max_length=64)] = [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+    ]
+    """Methods that pages may use, or * alone for any."""
+
+    headers: Annotated[list[Token], Field(max_length=256)] = ["*"]
+    """Header fields that pages may send, or * alone for any."""
+
+    expose: Annotated[list[Token], Field(max_length=256)] = []
+    """Header fields of answers that pages may read."""
+
+    credentials: bool = False
+    """Let pages send cookies and the like; needs origins that are not *."""
+
+    max_age: Annotated[int, Duration(0)] | None = None
+    """How long a browser may remember the answer to a preflight, in whole seconds; its own
+    rule unless set."""
+
+    private_network: bool = False
+    """Let public pages reach this gateway on a private address."""
+
+
+class Maintenance(Part):
+    """Filter: answer 503 to all but a few."""
+
+    enabled: bool = True
+    """Off leaves the filter out."""
+
+    allow: list[Network] = []
+    """Networks that pass all the same."""
+
+    retry_after: Annotated[int, Duration(0)] = 300_000
+    """When to come again (Retry-After), in whole seconds."""
+
+    body: Annotated[str, Field(max_length=1 << 20)] | None = None
+    """The body, in UTF-8; a problem document or text by Accept unless set."""
+
+    content_type: MediaType = "text/html; charset=utf-8"
+    """The media type of body."""
+
+
+class RequestId(Part):
+    """Filter: under which name, of whom and in which form a request id is taken."""
+
+    header: FieldName = "X-Request-ID"
+    """The header field, both ways."""
+
+    trust: Literal["proxies", "all", "none"] = "proxies"
+    """Whose id is kept: of trusted proxies, of all clients, of nobody."""
+
+    format: Literal["uuid7", "hex"] = "uuid7"
+    """The form of a new one: a UUID (RFC 9562), or the same as 32 hex digits."""
 
 
 class Echo(Part):
@@ -155,3 +296,24 @@ class Middleware(Part):
 
     gzip: Gzip | None = None
     """Compress responses for clients that accept gzip."""
+
+    rewrite: Rewrite | None = None
+    """Another path or query for the service."""
+
+    strip_prefix: Prefix | None = None
+    """Take a prefix off the path for the service, in whole segments."""
+
+    add_prefix: Prefix | None = None
+    """Put a prefix before the path for the service."""
+
+    query: Query | None = None
+    """Edit the pairs of the query that the service gets."""
+
+    cors: Cors | None = None
+    """Let pages of other origins read answers."""
+
+    maintenance: Maintenance | None = None
+    """Answer 503 to all but a few."""
+
+    request_id: RequestId | None = None
+    """Under which name, of whom and in which form a request id is taken."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import Path, hint
+from ..template import path_params
 from ..values import parse_path_match
 from .middleware import TERMINAL, entry_problems
 from .tools import Finding, items, mapping, repeated
@@ -26,10 +27,11 @@ def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Itera
         if isinstance(route, Mapping):
             path: Path = ("routes", index)
             filters = items(route.get("middleware"))
+            params = path_params(mapping(route.get("match")).get("path"))
             yield from _upstream_of(path, route, filters, upstreams)
             for place, entry in enumerate(filters):
                 if isinstance(entry, Mapping):
-                    yield from entry_problems((*path, "middleware", place), entry)
+                    yield from entry_problems((*path, "middleware", place), entry, params)
 
 
 def _upstream_of(
