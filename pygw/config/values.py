@@ -158,7 +158,7 @@ def parse_host(text: str) -> str:
 
 def parse_network(value: object) -> str:
     """A CIDR range or single address in its normal form, always with a prefix length."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "%" in value:  # a zone names an interface, not a network
         raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8")
     try:
         network = ipaddress.ip_network(value, strict=False)
