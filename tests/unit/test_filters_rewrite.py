@@ -16,7 +16,7 @@ from pygw._core.probe.filters import PlanError
 from pygw._core.probe.test_params import __name__ as _registered
 
 from tests.peers.wire import Message
-from tests.unit.memory import OK, Gate, serving
+from tests.unit.memory import OK, Gate, plan_of, serving
 from tests.unit.plans import through
 
 Json = dict[str, Any]
@@ -353,3 +353,28 @@ def test_a_bad_edit_of_the_target_is_refused(entry: Json, message: str) -> None:
         through(entry)
     assert str(caught.value).startswith("routes[0].middleware[0]")
     assert message in str(caught.value)
+
+
+def routed(path: str, *filters: Json) -> Json:
+    """A plan whose one route has this path, with names in it."""
+    plan = plan_of(*filters)
+    plan["routes"][0]["match"] = {"path": path}
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (b"/users/7/a/b?q", b"/v2/7/files/a/b?q"),
+        (b"/users/j%C3%B6/a%2Cb", b"/v2/j%C3%B6/files/a%2Cb"),
+        (b"/users/a;x/b", b"/v2/a;x/files/b"),
+        (b"/users/%41/", b"/v2/A/files/"),
+    ],
+)
+def test_names_of_the_routes_path_stand_in_a_path(asked: bytes, expected: bytes) -> None:
+    gate = Gate(
+        routed("/users/{id}/{rest*}", rewrite(["/v2/", ["param", 0], "/files/", ["param", 1]]))
+    )
+    status, request = ask(gate, asked)
+    gate.judge()
+    assert (status, request.target) == (200, expected)
