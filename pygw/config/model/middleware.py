@@ -33,7 +33,7 @@ Networks = Annotated[
     NetworkFile, Parsed(read_networks, {"type": "string", "examples": ["/etc/pygw/blocked.txt"]})
 ]
 MediaRange = Annotated[
-    str, Parsed(parse_media_range, text(r"^[^/;\\s]+/[^/;\\s]+$", "text/*", "application/json"))
+    str, Parsed(parse_media_range, text(r"^[^/;\s]+/[^/;\s]+$", "text/*", "application/json"))
 ]
 MediaType = Annotated[
     str, Parsed(parse_media_type, text("^[^/]+/[^/]+", "application/json", "text/html"))
