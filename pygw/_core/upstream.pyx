@@ -232,10 +232,11 @@ cdef void on_space(transport_t* t, uv_buf_t* buf) noexcept nogil:
     if up.reader_ready and half.state <= HALF_HEAD and up.inlet.buffer != NULL:
         if inlet_head_space(&up.inlet, up.home.transports.buffers, buf):
             http1_reader_move(&up.reader, inlet_data(&up.inlet) - (up.inlet.pos - up.inlet.head))
-    elif half.state >= HALF_BODY and (half.framing != FRAMING_LENGTH
-                                      or half.length - half.received > MEDIUM_BUFFER):
+    elif (half.state >= HALF_BODY and not half.flags & MF_BODY_EDITED
+            and (half.framing != FRAMING_LENGTH
+                 or half.length - half.received > MEDIUM_BUFFER)):
         inlet_space(&up.inlet, up.home.transports.buffers, BUFFER_LARGE, buf)
-    else:
+    else:                                      # a filter works on it: others wait meanwhile
         inlet_space(&up.inlet, up.home.transports.buffers, BUFFER_MEDIUM, buf)
 
 

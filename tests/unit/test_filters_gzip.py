@@ -369,6 +369,17 @@ def test_slow_reader_holds_the_service_back_and_gets_everything() -> None:
         assert plain(client.answer) == noise
 
 
+@pytest.mark.parametrize("accept", [b"gzip", b"br"])
+def test_body_that_is_worked_on_is_read_in_smaller_pieces(accept: bytes) -> None:
+    with serving(gzip()) as gate:
+        client = gate.client(get(accept=accept))
+        gate.origin.send(head(JSON, b"Content-Length: %d" % (1 << 20)))
+        gate.origin.send(b"x" * 70_000)
+        gate.origin.send(b"x" * 10)
+        assert (gate.stats["live_buffer_bytes"] >= 256 << 10) == (accept == b"br")
+        client.reset()
+
+
 def test_response_cut_by_the_service_is_cut_for_the_client() -> None:
     with serving(gzip()) as gate:
         client = gate.client(get())
