@@ -20,36 +20,27 @@ Network = str | IPv4Address | IPv4Network | IPv6Address | IPv6Network
 
 class AccessLog(TypedDict, total=False):
     """Where access lines go: a file, or `-` for standard output."""
-
     path: str
     """The file that lines are appended to; - is standard output."""
-
     format: Literal["combined", "json"]
     """The form of a line."""
 
 
 class Cors(TypedDict, total=False):
     """Filter: let pages of other origins read answers; preflights are answered here."""
-
     origins: Required[Sequence[str]]
     """Origins that are let in: exact, with *. for all names below one, null, or * alone for any."""
-
     methods: Sequence[str]
     """Methods that pages may use, or * alone for any."""
-
     headers: Sequence[str]
     """Header fields that pages may send, or * alone for any."""
-
     expose: Sequence[str]
     """Header fields of answers that pages may read."""
-
     credentials: bool
     """Let pages send cookies and the like; needs origins that are not *."""
-
     max_age: Duration
     """How long a browser may remember the answer to a preflight, in whole seconds; its own rule
     unless set."""
-
     private_network: bool
     """Let public pages reach this gateway on a private address."""
 
@@ -58,394 +49,341 @@ class Echo(TypedDict, total=False):
     """Filter: answer with the request as text."""
 
 
+class Eject(TypedDict, total=False):
+    """When a target that fails is passed over; the last one never is."""
+    faults: int
+    """Failed attempts in a row after which a target is passed over."""
+    back_off: Duration
+    """For how long at first; doubled each time, until an attempt succeeds."""
+    max_back_off: Duration
+    """For how long at most; never over 1s where the target takes no connection."""
+    statuses: Sequence[int]
+    """Statuses of answers that count as failed attempts."""
+
+
 class FieldEdits(TypedDict, total=False):
     """Edits of one head."""
-
     set: Mapping[str, str]
     """Header fields that take the place of all fields of their names; values are templates."""
-
     add: Mapping[str, str]
     """Header fields that are appended."""
-
     remove: Sequence[str]
     """Names whose fields are all taken out."""
-
     rename: Mapping[str, str]
     """Old and new names; fields that had the new name go where there is one of the old."""
-
     default: Mapping[str, str]
     """Header fields that are added where there is none of their name."""
 
 
 class Forwarding(TypedDict, total=False):
     """What is believed of, and told about, the peers on the way."""
-
     trusted_proxies: Sequence[Network]
     """Networks whose X-Forwarded-*, Forwarded and X-Request-ID are believed."""
-
     forwarded: bool
     """Whether Forwarded (RFC 7239) is written as well."""
-
     via: str
     """This gateway's name in Via; a random one of this instance unless set."""
 
 
 class Gzip(TypedDict, total=False):
     """Filter: compress responses for clients that accept gzip."""
-
     level: int
     """From 1, the fastest, to 9, the smallest."""
-
     min_length: str
     """Shorter responses stay as they are; one of unknown length counts as long."""
-
     types: Sequence[str]
     """Media types that are compressed; one * in a type stands for anything."""
 
 
 class Headers(TypedDict, total=False):
     """Filter: edit the heads of request and response."""
-
     request: FieldEdits
     """What the service is told."""
-
     response: FieldEdits
     """What the client is told."""
 
 
 class Ip(TypedDict, total=False):
     """Filter: admit by the client's address; all others are answered with 403."""
-
     allow: Sequence[Network]
     """Only these networks are admitted; empty admits all."""
-
     deny: Sequence[Network]
     """These networks are refused, even those within allow."""
-
     allow_file: str
     """A file with more networks for allow, one a line, # begins a comment; read with the
     configuration."""
-
     deny_file: str
     """The same for deny."""
 
 
 class Limits(TypedDict, total=False):
     """Bounds on what a client may send and hold."""
-
     max_connections: int
     """Clients of one worker; lowered where the limit of open files is lower."""
-
     request_line: str
     """Longest request line; a longer one is answered with 414."""
-
     head: str
     """Longest head of a request; a longer one is answered with 431."""
-
     headers: int
     """Most header fields of a request; more are answered with 431."""
-
     malformed: int
     """Malformed requests of one client within malformed_window after which one line is logged; 0:
     none."""
-
     malformed_window: Duration
     """The time in which malformed requests of a client are counted together."""
-
     keepalive_requests: int
     """Most requests of one connection; 0 is without limit."""
 
 
 class Listener(TypedDict, total=False):
     """An address that accepts clients."""
-
     name: str
     """Its name in logs and metrics; l1, l2, ... unless set."""
-
     bind: Required[str]
     """An address literal with a port, or the path of a unix socket; port 0 takes a free one."""
-
     half_close: Literal["abort", "answer"]
     """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""
 
 
 class Maintenance(TypedDict, total=False):
     """Filter: answer 503 to all but a few."""
-
     enabled: bool
     """Off leaves the filter out."""
-
     allow: Sequence[Network]
     """Networks that pass all the same."""
-
     retry_after: Duration
     """When to come again (Retry-After), in whole seconds."""
-
     body: str
     """The body, in UTF-8; a problem document or text by Accept unless set."""
-
     content_type: str
     """The media type of body."""
 
 
 class Match(TypedDict, total=False):
     """A route's predicate."""
-
     path: Required[str]
     """The path, or with a final * all that begin so; the longest match wins."""
 
 
 class Middleware(TypedDict, total=False):
     """One entry of a middleware list: exactly one of these keys."""
-
     headers: Headers
     """Edit the heads of request and response."""
-
     ip: Ip
     """Admit by the client's address."""
-
     body_limit: str
     """Longest body of a request; a longer one is answered with 413."""
-
     respond: Respond
     """Answer with a fixed response."""
-
     redirect: Redirect
     """Send the client elsewhere."""
-
     echo: Echo
     """Answer with the request as text."""
-
     gzip: Gzip
     """Compress responses for clients that accept gzip."""
-
     rewrite: Rewrite
     """Another path or query for the service."""
-
     strip_prefix: str
     """Take a prefix off the path for the service, in whole segments."""
-
     add_prefix: str
     """Put a prefix before the path for the service."""
-
     query: Query
     """Edit the pairs of the query that the service gets."""
-
     cors: Cors
     """Let pages of other origins read answers."""
-
     maintenance: Maintenance
     """Answer 503 to all but a few."""
-
     request_id: RequestId
     """Under which name, of whom and in which form a request id is taken."""
 
 
 class Pool(TypedDict, total=False):
     """Connections to one target."""
-
     idle: int
     """Most connections that one worker keeps for reuse."""
-
     connections: int
     """Most connections that one worker has open at once."""
-
     queue: int
     """Most requests that wait for a connection; more are answered with 503."""
-
     queue_timeout: Duration
     """Longest wait for a connection; then the request is answered with 503."""
-
     idle_timeout: Duration
     """How long an idle connection is kept."""
-
     lifetime: Duration
     """How old a connection may become; an older one is not used again."""
 
 
 class Query(TypedDict, total=False):
     """Filter: edit the pairs of the query that the service gets."""
-
     keep: Sequence[str]
     """Only pairs of these names stay; all unless set."""
-
     remove: Sequence[str]
     """Names whose pairs are taken out."""
-
     rename: Mapping[str, str]
     """Old and new names."""
-
     set: Mapping[str, str]
     """Pairs that take the place of all pairs of their names; values are templates."""
-
     add: Mapping[str, str]
     """Pairs that are appended; values are templates."""
 
 
 class Redirect(TypedDict, total=False):
     """Filter: send the client elsewhere."""
-
     to: Required[str]
     """An absolute URL, or a path of the same host; a template."""
-
     status: Literal[301, 302, 303, 307, 308]
     """The status; 307 and 308 keep method and body, 301 and 308 may be remembered."""
-
     keep_query: bool
     """Put the request's own query behind."""
 
 
 class RequestId(TypedDict, total=False):
     """Filter: under which name, of whom and in which form a request id is taken."""
-
     header: str
     """The header field, both ways."""
-
     trust: Literal["proxies", "all", "none"]
     """Whose id is kept: of trusted proxies, of all clients, of nobody."""
-
     format: Literal["uuid7", "hex"]
     """The form of a new one: a UUID (RFC 9562), or the same as 32 hex digits."""
 
 
 class Respond(TypedDict, total=False):
     """Filter: answer without a service."""
-
     status: int
     """The status."""
-
     body: str
     """The body, in UTF-8; a template, whose values are escaped for JSON, HTML and XML."""
-
     file: str
     """A file whose bytes are the body, at most 1MiB; read with the configuration."""
-
     content_type: str
     """The media type of the body; that of a file is guessed by its name unless set."""
-
     headers: Mapping[str, str]
     """Further header fields; values are templates."""
-
     delay: Duration
     """How long the answer is held back, for mocks."""
 
 
+class Retries(TypedDict, total=False):
+    """When a request that failed is tried again, at another target if there is one."""
+    attempts: int
+    """Most attempts after the first."""
+    on: Sequence[Literal["connect_failure", "reset", "response_timeout"] | int]
+    """What is tried again: failures, and statuses of answers to idempotent requests."""
+    budget: str
+    """Most retries of the last ten seconds, as a share of its requests."""
+    floor: int
+    """Retries a second that are allowed whatever the share is."""
+
+
 class Rewrite(TypedDict, total=False):
     """Filter: another path or query for the service."""
-
     path: str
     """The path, a template; stays unless set."""
-
     query: str
     """The query without its ?, a template; stays unless set, and goes when empty."""
 
 
 class Route(TypedDict, total=False):
     """Predicate, middleware and upstream."""
-
     name: str
     """Its name in logs and metrics; r1, r2, ... unless set."""
-
     match: Required[Match]
     """Which requests it takes."""
-
     timeouts: SideTimeouts
     """What differs from the upstream's timeouts."""
-
     middleware: Sequence[Middleware]
     """Filters in the order in which they run."""
-
-    upstream: str
-    """The upstream that answers; left out where a filter answers."""
+    upstream: str | Mapping[str, int]
+    """The upstream that answers, or a weight for each of several; left out where a filter does."""
 
 
 class SideTimeouts(TypedDict, total=False):
     """What an upstream or a route may set for itself; None is inherited."""
-
     connect: Duration
     """Longest wait for a connection to the service; inherited unless set."""
-
     response: Duration
     """From the request's end to the answer's first byte, at most; inherited unless set."""
-
     between_bytes: Duration
     """Longest pause between two pieces of an answer; inherited unless set."""
-
     total: Duration
     """Longest time for a whole request with its answer, or off; inherited unless set."""
 
 
+class Sticky(TypedDict, total=False):
+    """A cookie that keeps a client at one target as long as that is in rotation."""
+    cookie: Required[str]
+    """The cookie's name; its value is an opaque mark of the target."""
+    secret: str
+    """What marks are made with, so that nobody can tell a target's address from them."""
+    max_age: Duration
+    """How long a client keeps the cookie; off is until it ends."""
+    secure: bool
+    """Whether clients send the cookie back over TLS only."""
+    same_site: Literal["lax", "strict", "none"]
+    """Whether requests from other sites carry the cookie; none needs secure."""
+
+
 class TargetEntry(TypedDict, total=False):
     """One address of an upstream."""
-
     url: Required[str]
     """Where the service listens: http://host:port or unix:/path."""
+    weight: int
+    """Its part of the requests, compared with the other targets' weights."""
+    priority: int
+    """Its group, from 0 to 7; a group gets requests only while all of lower numbers are ejected."""
 
 
 class Timeouts(TypedDict, total=False):
     """The defaults of every wait; 0 is off."""
-
     client_head: Duration
     """From the first byte of a request's head to its last; also for a silent new connection."""
-
     client_body: Duration
     """Longest pause between two pieces of a request's body."""
-
     keepalive: Duration
     """Longest pause between two requests of a connection."""
-
     slow_reader: Duration
     """How long a client may take nothing of its answer."""
-
     connect: Duration
     """Longest wait for a connection to a service."""
-
     response: Duration
     """From the request's end to the answer's first byte, at most."""
-
     between_bytes: Duration
     """Longest pause between two pieces of an answer."""
-
     total: Duration
     """Longest time for a whole request with its answer, tunnels excepted, or off."""
 
 
 class Upstream(TypedDict, total=False):
     """A named group of equal services."""
-
     targets: Required[Sequence[str | TargetEntry]]
     """Where the service listens: URLs, or mappings for a target with settings of its own."""
-
     timeouts: SideTimeouts
     """What differs from the global timeouts."""
-
     pool: Pool
     """Connections to one target."""
-
-    retries: int
-    """Most attempts after the first."""
-
+    balance: Literal["round_robin", "least_connections", "random_two"] | Mapping[str, object]
+    """How one of several targets is chosen."""
+    sticky: Sticky
+    """A cookie that keeps a client at one target; none unless set."""
+    eject: Eject | Literal["off"]
+    """When a target that fails is passed over, or off."""
+    retries: int | Retries
+    """When a failed request is tried again; a bare number is that of the further attempts."""
     replay_body: str
     """How much of a request's body is kept for another attempt."""
 
 
 class Settings(TypedDict, total=False):
     """What holds for the whole gateway."""
-
     workers: int
     """Processes that serve, each on one core."""
-
     drain: Duration
     """Longest wait for running requests when the gateway ends."""
-
     access_log: AccessLog | Literal["off"]
     """A line for each request, or off."""
-
     forwarding: Forwarding
     """What is believed of, and told about, the peers on the way."""
-
     timeouts: Timeouts
     """The defaults of every wait."""
-
     limits: Limits
     """Bounds on what a client may send and hold."""

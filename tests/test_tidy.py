@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from pygw.config.formats.yaml import Loader
 from pygw.config.interpolate import Sources
 from pygw.config.load import parse_config
 from pygw.config.model import Config, Upstream
@@ -165,7 +166,7 @@ def test_configurations_in_the_readme_are_good(block: str) -> None:
 
 
 def test_the_readme_names_every_key_of_the_configuration() -> None:
-    reference = yaml.safe_load(documents.fences_of(document("README.md"), "yaml")[-1])
+    reference = yaml.load(documents.fences_of(document("README.md"), "yaml")[-1], Loader)
     reference["upstreams"] = list(reference["upstreams"].values())
     assert keys_of_data(reference) == keys_of_model(Config)
 

@@ -10,7 +10,7 @@ from pygw._core.build_filters cimport chain_build
 from pygw._core.build_match cimport (
     Expressions, conditions_build, expressions_build, hosts_build, segments_build)
 from pygw._core.build_router cimport Form, router_build
-from pygw._core.build_upstreams cimport timeouts_build, upstream_find
+from pygw._core.build_upstreams cimport route_upstreams_build, timeouts_build
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_unique
 from pygw._core.types.exchange cimport plan_t, route_t
 from pygw._core.types.header cimport span_t
@@ -48,13 +48,10 @@ cdef Form form_build(plan_t* plan, Part part, Expressions known, route_t* out):
 
 cdef int route_build(plan_t* plan, Part part, Part root, route_t* out) except -1:
     plan_keep(&plan.arena, part.name("name"), &out.name)
-    out.upstream = upstream_find(plan, part, "upstream")
-    part.value("upstream")            # null is a value, no key is a fault
+    route_upstreams_build(plan, part, out)
     if part.value("timeouts") is not None:
         timeouts_build(part.part("timeouts"), &out.timeouts)
-    elif out.upstream != NULL:
-        out.timeouts = out.upstream.timeouts
-    else:
+    elif out.upstream == NULL:
         out.timeouts = default_timeouts(root)
     chain_build(part, &plan.arena, &out.chain)
     if out.upstream == NULL and out.chain.filter_count == 0:

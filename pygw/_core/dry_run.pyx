@@ -110,7 +110,7 @@ cdef void on_attempt(exchange_t* x) noexcept nogil:
     cdef dry_t* d = dry_of(x.host)
     if d.tried_count < DRY_ATTEMPTS_MAX:
         d.tried[d.tried_count] = x.attempt.target
-        d.tried_upstream[d.tried_count] = x.route.upstream.name
+        d.tried_upstream[d.tried_count] = x.upstream.name
         d.tried_count += 1
     d.attempt_start(x)
 

@@ -12,9 +12,7 @@ from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport *
 from pygw._core.answer cimport *
 from pygw._core.arena cimport arena_zalloc
-from pygw._core.attempt cimport (
-    attempt_choose, attempt_attach, attempt_send_head, attempt_send_body, attempt_end,
-    attempt_judge, attempt_may_retry, attempt_throttle)
+from pygw._core.attempt cimport *
 from pygw._core.buffer cimport slices_clear, slices_move
 from pygw._core.chain cimport chain_head, chain_body, chain_log, chain_cancel
 from pygw._core.fault cimport (
@@ -26,6 +24,7 @@ from pygw._core.half cimport half_cut
 from pygw._core.ids cimport ids_t
 from pygw._core.reply cimport reply_fault
 from pygw._core.router cimport router_take
+from pygw._core.split cimport split_begin
 from pygw._core.stats cimport stat_add, ST_REQUESTS, ST_REFUSED_HEADS
 
 # --- the end --------------------------------------------------------------------------------------
@@ -71,9 +70,10 @@ cdef void exchange_begin(exchange_t* x) noexcept nogil:
             x.route = NULL                           # its filters have no word to look at
             exchange_fail(x, E_CORE_MEMORY)
             return
-    if x.route.timeouts.total_ms:
+    split_begin(x)
+    if x.timeouts.total_ms:
         x.total.fire = exchange_on_total
-        host.timer_arm(host, &x.total, x.route.timeouts.total_ms)
+        host.timer_arm(host, &x.total, x.timeouts.total_ms)
     request_verdict(x, chain_head(x, PHASE_REQUEST, 0))
 
 
@@ -229,11 +229,14 @@ cdef void response_on_head(stream_t* s) noexcept nogil:
     cdef exchange_t* x = <exchange_t*>s.sink
     cdef int kind = answer_kind_of(x)
     cdef int error = 0
-    if kind == ANSWER_FINAL or kind == ANSWER_TUNNEL:
-        x.attempt.flags |= AF_ANSWERED
-        x.attempt.head_ns = x.host.now_ns(x.host)
-        attempt_judge(x, 0)
-        response_run(x, 0)
+    if unlikely(kind == ANSWER_FINAL and x.response.status >= 400 and attempt_replace(x)):
+        exchange_try(x)
+    elif kind == ANSWER_FINAL or kind == ANSWER_TUNNEL:
+        error = attempt_answered(x)
+        if unlikely(error != 0):
+            exchange_fail(x, error)
+        else:
+            response_run(x, 0)
     elif kind == ANSWER_PASS:
         error = answer_send_informational(x)
         if unlikely(error != 0):

@@ -20,6 +20,7 @@ from pygw._core.malformed cimport malformed_t
 from pygw._core.pool cimport pools_t
 from pygw._core.relay cimport relays_t
 from pygw._core.resolver cimport resolver_t
+from pygw._core.standing cimport standings_t
 from pygw._core.timer cimport wheel_t
 
 cdef struct worker_t:
@@ -43,6 +44,7 @@ cdef struct worker_t:
     pools_t pools
     downs_t downs
     relays_t relays
+    standings_t standings
     listeners_t listeners
     access_log_t log
     malformed_t malformed

@@ -4,11 +4,12 @@
 # Never does: talk to Python (worker.pyx does).
 # Read next: host.pxd for the contract, worker.pyx.
 
+from libc.string cimport memcpy
 from posix.time cimport clock_gettime, timespec
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.limits cimport BUFFERS_BYTES_MAX, HEARTBEAT_MS
 from pygw._core.types.address cimport address_t
-from pygw._core.types.upstream cimport target_t, upstream_t
+from pygw._core.types.upstream cimport standing_t, target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
 from pygw._core.access_log cimport access_log_close, access_log_init, access_log_line
 from pygw._core.buffer cimport buffers_init, buffers_fini
@@ -19,7 +20,7 @@ from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOW
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
 from pygw._core.exchange cimport exchange_tunnel_ended
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
-from pygw._core.ids cimport ids_init
+from pygw._core.ids cimport ids_init, ids_random
 from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
 from pygw._core.malformed cimport malformed_init, malformed_is, malformed_note
@@ -29,6 +30,8 @@ from pygw._core.pool cimport (
     pool_attempt_start, pool_attempt_end)
 from pygw._core.relay cimport relay_t, relays_init, relays_fini, relay_start, relay_stop
 from pygw._core.resolver cimport resolver_close, resolver_init
+from pygw._core.standing cimport (
+    standing_get, standing_unref, standings_init, standings_fini)
 from pygw._core.stats cimport (
     stat_set, ST_CONNECTIONS, ST_HEARTBEAT_MS, ST_TUNNELS, ST_UPSTREAM_IDLE, ST_UPSTREAM_OPEN)
 from pygw._core.timer cimport (
@@ -117,7 +120,7 @@ cdef void on_down_closed(downs_t* home) noexcept nogil:
 
 cdef void on_plan_unpin(downs_t* home, plan_t* plan) noexcept nogil:
     cdef worker_t* w = <worker_t*>home.host.worker
-    plan_untie(plan)
+    plan_untie(w, plan)
     w.plans -= 1
     w.plans_bytes -= plan_bytes(plan)
     plan_free(plan)
@@ -177,6 +180,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
 
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil:
     cdef int error = 0
+    cdef uint64_t seed
     w.loop = loop
     w.counters = counters
     host_fill(w)
@@ -201,6 +205,8 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     downs_init(&w.downs, &w.host, &w.transports, &w.wheel, &w.plan)
     w.downs.closed = on_down_closed
     w.downs.plan_unpin = on_plan_unpin
+    memcpy(&seed, ids_random(&w.ids, sizeof(seed)), sizeof(seed))   # COPY: of bytes into a number
+    standings_init(&w.standings, seed)
     relays_init(&w.relays, &w.transports, &w.wheel, counters, on_relay_ended)
     listeners_init(&w.listeners, loop, &w.downs)
     # A worker that died left its gauges in the page that this one goes on with.
@@ -218,15 +224,20 @@ cdef void host_fini(worker_t* w) noexcept nogil:
     relays_fini(&w.relays)
     downs_fini(&w.downs)
     pools_fini(&w.pools)
+    standings_fini(&w.standings)
     transports_fini(&w.transports)
     deflaters_fini(&w.deflaters)
     buffers_fini(&w.buffers)
 
 
-cdef void plan_untie(plan_t* plan) noexcept nogil:
+cdef void plan_untie(worker_t* w, plan_t* plan) noexcept nogil:
     cdef uint32_t i, k
     cdef target_t* target
     for i in range(plan.upstream_count):
+        if plan.upstreams[i].tied:
+            plan.upstreams[i].tied = False
+            standing_unref(&w.standings, plan.upstreams[i].standing)
+            plan.upstreams[i].standing = NULL
         for k in range(plan.upstreams[i].target_count):
             target = &plan.upstreams[i].targets[k]
             if target.pool != NULL:
@@ -237,12 +248,19 @@ cdef void plan_untie(plan_t* plan) noexcept nogil:
 cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil:
     cdef uint32_t i, k
     cdef upstream_t* u
+    cdef standing_t* standing
     for i in range(plan.upstream_count):
         u = &plan.upstreams[i]
+        standing = standing_get(&w.standings, u.name)
+        if standing == NULL:
+            plan_untie(w, plan)
+            return E_CORE_MEMORY
+        u.standing = standing
+        u.tied = True
         for k in range(u.target_count):
             u.targets[k].pool = pool_get(&w.pools, &u.targets[k])
             if u.targets[k].pool == NULL:
-                plan_untie(plan)
+                plan_untie(w, plan)
                 return E_CORE_MEMORY
             u.targets[k].health = &(<pool_t*>u.targets[k].pool).health
     w.plans += 1

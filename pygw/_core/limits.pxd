@@ -59,9 +59,11 @@ cdef enum:
     # pool
     TARGETS_MAX = 1024             # targets of one upstream, resolved addresses included
     TUNNEL_IDLE_MS = 3600000       # a tunnel without a byte in either direction ends
-    EJECT_FAULTS = 3               # failed attempts in a row that take a target out of rotation
-    EJECT_MS = 250                 # for how long at first
-    EJECT_MS_MAX = 1000            # doubled each time, up to this
+    EJECT_CONNECT_MS = 1000        # a target that takes no connection is tried again after this
+    HASH_SLOTS = 65536             # places in a consistent hash's table
+    TURNS_MAX = 65536              # turns after which weighted round robin begins anew
+    SPLITS_MAX = 16                # upstreams that share one route's requests
+    BUDGET_MS = 10000              # what a retry budget looks back on
     # compression
     GZIP_STREAMS_MAX = 1024        # compressed at once; more leave as they are
     GZIP_STREAM_BYTES = 524288     # memory of one stream's compressor, at most

@@ -13,7 +13,7 @@ from pygw._core.types.exchange cimport (
     PHASE_RESPONSE_BODY, XF_ENDING, XF_REPLIED, XF_RESPONSE_STARTED)
 from pygw._core.types.header cimport header_t, span_t, HF_EDITED
 from pygw._core.types.memory cimport arena_t, buffer_t, slice_t, slices_t
-from pygw._core.types.upstream cimport target_t, upstream_t
+from pygw._core.types.upstream cimport target_t, timeouts_t, upstream_t
 from pygw._core.arena cimport arena_bytes
 from pygw._core.buffer cimport buffer_data
 from pygw._core.down cimport (
@@ -65,6 +65,14 @@ cdef upstream_t* upstream_in(plan_t* plan, upstream_t* upstream) noexcept nogil:
         if same(plan.upstreams[i].name, upstream.name):
             return &plan.upstreams[i]
     return NULL
+
+
+cdef const timeouts_t* timeouts_to(const route_t* route, const upstream_t* upstream) noexcept nogil:
+    cdef uint32_t i
+    for i in range(route.split_count):
+        if route.splits[i].upstream == upstream:
+            return &route.splits[i].timeouts
+    return &route.timeouts
 
 
 # --- may it move? ---------------------------------------------------------------------------------
@@ -169,6 +177,8 @@ cdef bint move_bytes(down_t* d, exchange_t* x, plan_t* plan) noexcept nogil:
             or request_keep(x) != 0):
         return False
     x.route = route
+    x.upstream = upstream
+    x.timeouts = timeouts_to(route, upstream)
     x.attempt.target = target
     if up != NULL:
         up.reader.limits = &plan.limits

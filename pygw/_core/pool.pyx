@@ -228,7 +228,7 @@ cdef void opening_remove(pool_t* pool, up_t* up) noexcept nogil:
 cdef uint32_t pool_connect_ms(pool_t* pool) noexcept nogil:
     if pool.queue == NULL:
         return pool.connect_ms
-    return pool.queue.exchange.route.timeouts.connect_ms
+    return pool.queue.exchange.timeouts.connect_ms
 
 
 # Starts one more connection. False: none was started; *error 0 means the name is still looked up.
@@ -380,7 +380,7 @@ cdef void pool_attempt_start(pools_t* home, exchange_t* x) noexcept nogil:
 cdef uint32_t pool_patience_ms(pool_t* pool, exchange_t* x) noexcept nogil:
     cdef uint64_t ms = pool.limits.queue_timeout_ms
     if pool.open < pool.limits.connections:
-        ms += <uint64_t>x.route.timeouts.connect_ms * pool_addresses(pool)
+        ms += <uint64_t>x.timeouts.connect_ms * pool_addresses(pool)
     return <uint32_t>ms if ms < UINT32_MAX else UINT32_MAX
 
 

@@ -192,9 +192,9 @@ cdef void up_arm(up_t* up) noexcept nogil:
     cdef uint32_t ms = 0
     if x.response.half.state >= HALF_BODY:
         if not up.paused:
-            ms = x.route.timeouts.between_bytes_ms
+            ms = x.timeouts.between_bytes_ms
     elif up_owed(up):
-        ms = x.route.timeouts.response_ms
+        ms = x.timeouts.response_ms
     timer_arm(up.home.wheel, &up.timer, ms)
 
 

@@ -62,7 +62,7 @@ def _render(name: str, part: Schema) -> str:
         return f'{name} = TypedDict("{name}", {{{items}}}, total=False)\n'
     lines = [f"class {name}(TypedDict, total=False):", _quoted(part["description"])]
     for key, inner in keys.items():
-        lines += ["", _line(key, _wrapped(inner, key in required))]
+        lines.append(_line(key, _wrapped(inner, key in required)))
         lines.append(_quoted(inner["description"]))
     return "\n".join(lines) + "\n"
 

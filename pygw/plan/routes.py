@@ -24,15 +24,25 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
     """The route that stands at place `number`, from 1."""
     params = path_params(route.match.path.path)
     timeouts = None
-    if route.upstream is not None:
-        upstream = config.upstreams[route.upstream]
-        timeouts = side_timeouts(config.timeouts, upstream.timeouts, route.timeouts)
+    upstream: Any = route.upstream
+    if isinstance(upstream, str):
+        timeouts = _timeouts_to(upstream, route, config)
+    elif upstream is not None:
+        upstream = [
+            {"to": name, "weight": weight, "timeouts": _timeouts_to(name, route, config)}
+            for name, weight in upstream.items()
+        ]
     elif route.timeouts != SideTimeouts():
         timeouts = side_timeouts(config.timeouts, route.timeouts)
     return {
         "name": route.name or f"r{number}",
         "match": {"path": route.match.path.path + "*" * (route.match.path.kind == "prefix")},
-        "upstream": route.upstream,
+        "upstream": upstream,
+        "mirror": None,
         "timeouts": timeouts,
         "middleware": plan_filters(route.middleware, params),
     }
+
+
+def _timeouts_to(name: str, route: Route, config: Config) -> Plan:
+    return side_timeouts(config.timeouts, config.upstreams[name].timeouts, route.timeouts)

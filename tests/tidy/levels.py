@@ -13,14 +13,15 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
     for names in (
         "types/* libs/* check limits route_hash view",
         "arena block buffer fault half shortage stats",
-        "address answer attempt balance chain cidr_set coding conditions deflater exchange"
-        " exchange_memory filters/* forwarding headers http1_check http1_chunk http1_line"
-        " http1_read http1_write ids log_line pairs part path reply retarget router template",
+        "address affinity answer attempt balance chain cidr_set coding conditions deflater"
+        " exchange exchange_memory filters/* forwarding headers http1_check http1_chunk"
+        " http1_line http1_read http1_write ids log_line pairs part path reply retarget"
+        " router split standing template",
         "runtimes/*",
         "access_log clock down down_answer downstream inlet listener malformed outlet pins pool"
         " relay resolver timer transport transport_memory transport_uv upstream",
-        "build build_filters build_match build_router build_routes build_upstreams chain_trace"
-        " dry_run host matcher variant worker",
+        "balance_table build build_filters build_match build_router build_routes build_upstreams"
+        " chain_trace dry_run host matcher variant worker",
         "probe/*",
     )
 )

@@ -17,14 +17,59 @@ from pygw._core.probe.loopback import Loopback
 Json = dict[str, Any]
 
 
-def upstream(name: str = "api", targets: int = 1, **changes: Any) -> Json:
-    """An upstream of tcp targets on 127.0.0.1 ports 9001, 9002, …"""
+def target(port: int = 9001, **changes: Any) -> Json:
+    """A tcp target on 127.0.0.1."""
+    return {
+        "url": f"http://127.0.0.1:{port}",
+        "family": "tcp",
+        "host": "127.0.0.1",
+        "port": port,
+        "weight": 1,
+        "priority": 0,
+        "id": None,
+        "cookie": None,
+    } | changes
+
+
+def unix_target(path: str) -> Json:
+    """A target at a unix socket."""
+    rest = {key: target()[key] for key in ("weight", "priority", "id", "cookie")}
+    return {"url": f"unix:{path}", "family": "unix", "path": path} | rest
+
+
+def retry(attempts: int = 1, **changes: Any) -> Json:
+    """The retries of an upstream."""
+    return {
+        "attempts": attempts,
+        "on": ["connect_failure", "reset"],
+        "statuses": [],
+        "budget": 2000,
+        "floor": 10,
+    } | changes
+
+
+def eject(**changes: Any) -> Json:
+    """When an upstream passes a target over."""
+    return {"faults": 3, "back_off_ms": 250, "max_back_off_ms": 10000, "statuses": []} | changes
+
+
+def balance(by: str = "round_robin", key: str | None = None, name: str | None = None) -> Json:
+    """How an upstream chooses."""
+    return {"by": by, "key": key, "name": name}
+
+
+def upstream(
+    name: str = "api", targets: int | list[Json] = 1, retries: int | Json = 1, **changes: Any
+) -> Json:
+    """An upstream of these targets, or of so many on 127.0.0.1 ports 9001, 9002, …"""
+    if isinstance(targets, int):
+        targets = [target(port) for port in range(9001, 9001 + targets)]
     return {
         "name": name,
-        "targets": [
-            {"url": f"http://127.0.0.1:{port}", "family": "tcp", "host": "127.0.0.1", "port": port}
-            for port in range(9001, 9001 + targets)
-        ],
+        "targets": targets,
+        "balance": balance(),
+        "sticky": None,
+        "eject": eject(),
         "timeouts": {
             "connect_ms": 1,
             "response_ms": 2,
@@ -39,7 +84,7 @@ def upstream(name: str = "api", targets: int = 1, **changes: Any) -> Json:
             "idle_timeout_ms": 60000,
             "lifetime_ms": 3600000,
         },
-        "retries": 1,
+        "retries": retry(retries) if isinstance(retries, int) else retries,
         "replay_body": 65536,
     } | changes
 
@@ -50,9 +95,20 @@ def route(name: str = "r1", path: str = "/", match: str = "prefix", **changes: A
         "name": name,
         "match": {"path": f"{path}*" if match == "prefix" else path},
         "upstream": "api",
+        "mirror": None,
         "timeouts": None,
         "middleware": [],
     } | changes
+
+
+def split(to: str = "api", weight: int = 1) -> Json:
+    """One of the upstreams that share a route's requests."""
+    return {"to": to, "weight": weight, "timeouts": upstream()["timeouts"]}
+
+
+def mirror(to: str = "api", **changes: Any) -> Json:
+    """Where copies of a route's requests go."""
+    return {"to": to, "share": 10000, "max_body": 65536} | changes
 
 
 def plan(*routes: Json, **changes: Any) -> Json:

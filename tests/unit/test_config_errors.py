@@ -79,7 +79,7 @@ def test_corpus_is_large_enough() -> None:
 def test_all_problems_are_reported_at_once_in_file_order() -> None:
     text, marks = split_marks(
         "§workers: many\n"
-        "upstreams:\n  api:\n    targets: [§\"https://x\", {url: 'http://a', §weight: 1}]\n"
+        "upstreams:\n  api:\n    targets: [§\"https://x\", {url: 'http://a', §wait: 1}]\n"
         "    timeouts: {§connect: 5}\n"
         "routes:\n- match: {§path: a}\n  §upstream: apo\n"
         "§lissteners: []\n"

@@ -19,7 +19,7 @@ from pygw._core.probe.memory_worker import allocations, fail_allocations
 from pygw._core.worker import Worker
 
 from pygw._core import variant
-from tests.unit.plans import plan
+from tests.unit.plans import plan, unix_target
 from tests.unit.test_worker import listen, on_loop, plan_to, until
 
 pytestmark = pytest.mark.skipif(not variant.DEBUG, reason="allocations fail in debug builds only")
@@ -77,7 +77,7 @@ async def ask(where: tuple[str, int]) -> bytes:
 def plan_to_path(path: str) -> bytes:
     """A plan that leads to a unix socket."""
     text = plan()
-    text["upstreams"][0]["targets"] = [{"url": f"unix:{path}", "family": "unix", "path": path}]
+    text["upstreams"][0]["targets"] = [unix_target(path)]
     text["upstreams"][0]["timeouts"] |= {"connect_ms": 10_000, "response_ms": 60_000}
     return json.dumps(text).encode()
 

@@ -9,6 +9,16 @@ from typing import Any
 from pygw.config import Config, parse_config
 from pygw.config.interpolate import Sources
 from pygw.plan import build_plan, new_pseudonym, serialise_plan
+from pygw.plan.upstreams import target_id
+
+COOKIE = "; Path=/; HttpOnly; Max-Age=3600; Secure; SameSite=None"
+
+
+def placed(url: str, weight: int, priority: int) -> dict[str, Any]:
+    """What a target of FULL has besides its place."""
+    mark = target_id("api", url, "0123456789abcdef")
+    return {"weight": weight, "priority": priority, "id": mark, "cookie": f"at={mark}{COOKIE}"}
+
 
 FULL = """
 workers: 2
@@ -25,10 +35,16 @@ listeners:
 - {bind: "unix:/run/pygw.sock"}
 upstreams:
   api:
-    targets: ["http://127.0.0.1:9001", "unix:/run/app.sock", {url: "http://name.internal"}]
+    targets:
+    - "http://127.0.0.1:9001"
+    - "unix:/run/app.sock"
+    - {url: "http://name.internal", weight: 3, priority: 1}
+    balance: {hash: {header: X-User}}
+    sticky: {cookie: at, secret: 0123456789abcdef, max_age: 1h, secure: true, same_site: none}
+    eject: {faults: 5, back_off: 1s, max_back_off: 1m, statuses: [503, 500]}
     timeouts: {connect: 50ms, total: off}
     pool: {idle: 1, connections: 2, queue: 3, queue_timeout: 4ms, idle_timeout: 5ms, lifetime: 6ms}
-    retries: 2
+    retries: {attempts: 2, on: [reset, 503, 502], budget: 12.5%, floor: 3}
     replay_body: 1KiB
 routes:
 - name: api
@@ -96,13 +112,20 @@ FULL_PLAN = {
                     "family": "tcp",
                     "host": "127.0.0.1",
                     "port": 9001,
+                    **placed("http://127.0.0.1:9001", 1, 0),
                 },
-                {"url": "unix:/run/app.sock", "family": "unix", "path": "/run/app.sock"},
+                {
+                    "url": "unix:/run/app.sock",
+                    "family": "unix",
+                    "path": "/run/app.sock",
+                    **placed("unix:/run/app.sock", 1, 0),
+                },
                 {
                     "url": "http://name.internal:80",
                     "family": "tcp",
                     "host": "name.internal",
                     "port": 80,
+                    **placed("http://name.internal:80", 3, 1),
                 },
             ],
             "timeouts": {
@@ -119,7 +142,21 @@ FULL_PLAN = {
                 "idle_timeout_ms": 5,
                 "lifetime_ms": 6,
             },
-            "retries": 2,
+            "balance": {"by": "hash", "key": "header", "name": "X-User"},
+            "sticky": "at",
+            "eject": {
+                "faults": 5,
+                "back_off_ms": 1000,
+                "max_back_off_ms": 60000,
+                "statuses": [500, 503],
+            },
+            "retries": {
+                "attempts": 2,
+                "on": ["reset"],
+                "statuses": [502, 503],
+                "budget": 1250,
+                "floor": 3,
+            },
             "replay_body": 1024,
         }
     ],
@@ -128,6 +165,7 @@ FULL_PLAN = {
             "name": "api",
             "match": {"path": "/v1/*"},
             "upstream": "api",
+            "mirror": None,
             "timeouts": {
                 "connect_ms": 50,
                 "response_ms": 1000,
@@ -148,6 +186,7 @@ FULL_PLAN = {
             "name": "r2",
             "match": {"path": "/hello"},
             "upstream": None,
+            "mirror": None,
             "timeouts": None,
             "middleware": [
                 {
@@ -162,6 +201,7 @@ FULL_PLAN = {
             "name": "r3",
             "match": {"path": "/old"},
             "upstream": None,
+            "mirror": None,
             "timeouts": None,
             "middleware": [
                 {"filter": "redirect", "status": 301, "location": "https://example.com/"}
@@ -171,6 +211,7 @@ FULL_PLAN = {
             "name": "r4",
             "match": {"path": "/gone"},
             "upstream": None,
+            "mirror": None,
             "timeouts": None,
             "middleware": [{"filter": "respond", "status": 204, "headers": [], "body": ""}],
         },
@@ -178,6 +219,7 @@ FULL_PLAN = {
             "name": "r5",
             "match": {"path": "/*"},
             "upstream": None,
+            "mirror": None,
             "timeouts": None,
             "middleware": [{"filter": "echo"}],
         },
@@ -232,7 +274,22 @@ def test_defaults_are_filled_in() -> None:
         "idle_timeout_ms": 60000,
         "lifetime_ms": 3600000,
     }
-    assert (upstream["retries"], upstream["replay_body"]) == (1, 65536)
+    assert upstream["retries"] == {
+        "attempts": 1,
+        "on": ["connect_failure", "reset"],
+        "statuses": [],
+        "budget": 2000,
+        "floor": 10,
+    }
+    assert upstream["eject"] == {
+        "faults": 3,
+        "back_off_ms": 250,
+        "max_back_off_ms": 10000,
+        "statuses": [],
+    }
+    assert upstream["balance"] == {"by": "round_robin", "key": None, "name": None}
+    assert upstream["sticky"] is None
+    assert upstream["replay_body"] == 65536
     side = {"connect_ms": 2000, "response_ms": 60000, "between_bytes_ms": 60000, "total_ms": 0}
     assert upstream["timeouts"] == plan["routes"][0]["timeouts"] == side
 

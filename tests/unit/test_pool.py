@@ -19,6 +19,7 @@ from tests.unit.memory import (
     serving,
     upstream,
 )  # fmt: skip
+from tests.unit.plans import unix_target
 from tests.unit.test_exchange_leaving import canary
 
 
@@ -233,7 +234,7 @@ def test_shrunk_bounds_of_a_new_plan_hold_from_then_on() -> None:
 
 def test_unix_target_is_connected_by_its_path() -> None:
     one = upstream(targets=1)
-    one["targets"] = [{"url": "unix:/run/app.sock", "family": "unix", "path": "/run/app.sock"}]
+    one["targets"] = [unix_target("/run/app.sock")]
     with serving(one=one) as gate:
         client = gate.client(post(b"x"))
         assert gate.origin.address == "unix:/run/app.sock"

@@ -4,6 +4,8 @@
 # Read next: loopback.pyx, which runs exchanges through such a plan.
 
 from pygw._core.types.exchange cimport plan_t
+from pygw._core.types.upstream cimport upstream_t
 
 cdef class Plan:
     cdef plan_t* plan         # own
+    cdef upstream_t* named(self, str name) except NULL

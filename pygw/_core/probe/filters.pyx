@@ -5,21 +5,25 @@
 # Read next: filters.pxd.
 """A plan as the data plane sees it: what ``build``, ``router`` and ``balance`` make of a text."""
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
-from pygw._core.balance cimport balance_pick
+from pygw._core.balance cimport ask_t, balance_hash, balance_mix, balance_pick
 from pygw._core.build cimport plan_build, plan_build_within, plan_bytes, plan_free
 from pygw._core.libs.llhttp cimport HTTP_GET
+from pygw._core.libs.uv cimport uv
+from pygw._core.part cimport plan_alloc
 from pygw._core.part import PlanError
 from pygw._core.probe.memory cimport Guarded
 from pygw._core.reply cimport reply_date
 from pygw._core.path cimport ROUTE_SCRATCH, path_prepare
 from pygw._core.router cimport asked_t, router_ask, router_match
+from pygw._core.standing cimport budget_request, budget_retry
 from pygw._core.types.address cimport address_t
 from pygw._core.types.exchange cimport chain_t, route_t
 from pygw._core.types.header cimport span_t
 from pygw._core.types.message cimport request_t
-from pygw._core.types.upstream cimport pool_limits_t, target_t, timeouts_t, upstream_t
+from pygw._core.types.upstream cimport (
+    health_t, pool_limits_t, target_t, timeouts_t, upstream_t)
 from pygw._core.view cimport span
 
 __all__ = ["Plan", "PlanError", "date", "path_form"]
@@ -76,7 +80,7 @@ cdef dict upstream_of(upstream_t* u):
     return {
         "name": text_of(u.name),
         "targets": [target_of(&u.targets[i]) for i in range(u.target_count)],
-        "retries": u.retries,
+        "retries": u.retry.attempts,
         "replay_body": u.replay_body,
         "timeouts": timeouts_of(&u.timeouts),
         "pool": {"idle": p.idle, "connections": p.connections, "queue": p.queue,
@@ -140,24 +144,81 @@ cdef class Plan:
         router_match(&asked, &route)
         return None if route == NULL else text_of(route.name)
 
-    def pick(self, str name not None, tried: int | None = None) -> int | None:
-        """The place of the target that the named upstream offers next, other than ``tried``."""
-        cdef uint32_t i
-        cdef upstream_t* u
-        cdef target_t* target
-        for i in range(self.plan.upstream_count):
-            u = &self.plan.upstreams[i]
-            if text_of(u.name) == name:
-                target = balance_pick(u, NULL if tried is None else &u.targets[<int>tried], 0)
-                return None if target == NULL else target - u.targets
-        raise KeyError(name)
-
-    def empty(self, str name not None) -> None:
-        """Takes all targets from the named upstream, which no text can do."""
+    cdef upstream_t* named(self, str name) except NULL:
         cdef uint32_t i
         for i in range(self.plan.upstream_count):
             if text_of(self.plan.upstreams[i].name) == name:
-                self.plan.upstreams[i].target_count = 0
+                return &self.plan.upstreams[i]
+        raise KeyError(name)
+
+    def pick(self, str name not None, tried: int | None = None, *, bytes key=b"",
+             sticky: int = 0, now_ns: int = 1) -> int | None:
+        """The place of the target that the named upstream offers next, other than ``tried``.
+
+        ``key`` is what is hashed, ``sticky`` what the cookie says.
+        """
+        cdef upstream_t* u = self.named(name)
+        cdef ask_t ask
+        cdef target_t* target
+        ask.tried = NULL if tried is None else &u.targets[<int>tried]
+        ask.hash = balance_hash(key, len(key)) if key else 0
+        ask.sticky_id = sticky
+        ask.now_ns = now_ns
+        target = balance_pick(u, &ask)
+        return None if target == NULL else target - u.targets
+
+    def pick_many(self, str name not None, int times, *, prefix: str | None = None) -> dict:
+        """How often each target is offered in so many picks, by its URL; keys are numbered."""
+        cdef list hits = [0] * self.named(name).target_count
+        for i in range(times):
+            key = b"" if prefix is None else f"{prefix}{i}".encode()
+            hits[self.pick(name, key=key)] += 1
+        return {text_of(self.named(name).targets[i].url): hit for i, hit in enumerate(hits)}
+
+    def standing(self, str name not None, list health not None) -> None:
+        """Gives each target of the named upstream a health: (active, ejected_until_ms)."""
+        cdef upstream_t* u = self.named(name)
+        cdef health_t* own
+        cdef uint32_t i
+        for i in range(u.target_count):
+            own = <health_t*>plan_alloc(&self.plan.arena, sizeof(health_t))
+            own.active, until_ms = health[i]
+            own.ejected_until_ns = until_ms * 1000000
+            own.back_off_ms = 250
+            u.targets[i].health = own
+
+    def url(self, str name not None, int place) -> str:
+        """The URL of a target by its place."""
+        return text_of(self.named(name).targets[place].url)
+
+    def bench_pick(self, str name not None, uint64_t times, *, bytes key=b"") -> float:
+        """Nanoseconds of one pick."""
+        cdef upstream_t* u = self.named(name)
+        cdef ask_t ask
+        cdef uint64_t start, i
+        ask.tried = NULL
+        ask.hash = balance_hash(key, len(key)) if key else 0
+        ask.sticky_id = 0
+        ask.now_ns = 1
+        start = uv.hrtime()
+        for i in range(times):
+            if key:
+                ask.hash = balance_mix(ask.hash)
+            balance_pick(u, &ask)
+        return (uv.hrtime() - start) / <double>times
+
+    def budget(self, str name not None, now_ms: int, *, bint retry=False) -> bool:
+        """Counts a first attempt, or asks for a retry."""
+        cdef upstream_t* u = self.named(name)
+        cdef uint64_t now_ns = <uint64_t>now_ms * 1000000
+        if retry:
+            return budget_retry(u.standing, &u.retry, now_ns)
+        budget_request(u.standing, now_ns)
+        return True
+
+    def empty(self, str name not None) -> None:
+        """Takes all targets from the named upstream, which no text can do."""
+        self.named(name).target_count = 0
 
 
 def path_form(bytes path not None) -> bytes | None:

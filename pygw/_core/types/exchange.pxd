@@ -12,7 +12,7 @@ from pygw._core.types.stream cimport stream_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.address cimport address_t, cidr_set_t
 from pygw._core.types.route cimport conditions_t, router_t
-from pygw._core.types.upstream cimport timeouts_t, target_t, upstream_t
+from pygw._core.types.upstream cimport split_t, target_t, timeouts_t, upstream_t
 
 # The moments of an exchange at which filters act, in this order. `attempt` runs before each
 # attempt's head leaves; `log` exactly once, always, and answers nothing.
@@ -87,8 +87,18 @@ cdef struct route_t:
     upstream_t* upstream              # plan; NULL when a filter of the chain answers
     span_t* param_names               # plan: of `{name}` in the path, from left to right
     uint16_t param_count
+    split_t* splits                   # plan: upstreams that share the requests; NULL: `upstream`
+    uint32_t split_count
+    uint32_t split_weights            # of all splits together
+    mirror_t* mirror                  # plan; NULL: none
     timeouts_t timeouts
     chain_t chain
+
+# Where copies of a route's requests go.
+cdef struct mirror_t:
+    route_t* route                    # plan: the copies': no filters, one upstream, never matched
+    uint32_t share                    # of SHARES requests
+    uint32_t max_body                 # bytes; a request with more is not copied
 
 cdef struct listener_conf_t:
     span_t name                       # plan
@@ -177,6 +187,8 @@ cdef enum exchange_flag:
     XF_REFUSED = 256                  # the head could not be read: its spans mean nothing
     XF_BYPASS = 512                   # the response goes past its chain (a fault's answer)
     XF_ID_MADE = 1024                 # request_id is a UUID of ours
+    XF_MIRROR = 4096                  # `copy` gathers the request's body for the route's mirror
+    XF_COPY = 8192                    # is a mirror's copy: nobody waits for its answer
     XF_HELD = 2048                    # a filter keeps response body until the stream rests
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
@@ -189,6 +201,8 @@ cdef struct exchange_t:
     host_t* host                      # borrow(worker, for ever)
     plan_t* plan                      # own (one counted pin) from begin until done
     route_t* route                    # plan; NULL before routing
+    upstream_t* upstream              # plan; the route's, or the one of its splits
+    const timeouts_t* timeouts        # plan: the route's, or of the one of its splits
     const listener_conf_t* listener   # plan
     stream_t* down                    # borrow(downstream, until host.exchange_done)
     const address_t* peer             # borrow(downstream, until host.exchange_done): the other end
@@ -202,6 +216,7 @@ cdef struct exchange_t:
     uint8_t informational             # 1xx heads that came from upstream
     uint64_t allow                    # of a 405: methods that would have a route, as in conditions
     slices_t replay                   # own: the request body as sent, while XF_REPLAYABLE
+    slices_t copy                     # own: the request body so far, while XF_MIRROR
     attempt_t attempt
     timer_t total                     # the route's total_ms
     void** slots                      # arena: one word for each filter, zeroed
@@ -224,6 +239,8 @@ cdef struct host_t:
     void (*attempt_end)(exchange_t* x, bint reusable) noexcept nogil
     # Turns both streams into a tunnel: from here on only exchange_tunnel_ended follows.
     void (*tunnel_start)(exchange_t* x) noexcept nogil
+    # x has its whole request body in x.copy: a copy of it is sent, if there is room; takes x.copy.
+    void (*mirror)(exchange_t* x) noexcept nogil
     # The exchange is over and logged: the downstream takes its stream and frees it.
     void (*exchange_done)(exchange_t* x) noexcept nogil
     # Arms t to fire after ms; moves it if armed. ms 0 disarms.

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..choices import UPSTREAM_SCHEMA, parse_upstream
 from ..values import PathMatch, parse_path_match
 from .base import Name, Parsed, Part, SideTimeouts, text
 from .middleware import Middleware
@@ -42,5 +43,5 @@ class Route(Part):
     middleware: Annotated[list[Middleware], Field(max_length=FILTERS_MAX)] = []
     """Filters in the order in which they run."""
 
-    upstream: str | None = None
-    """The upstream that answers; left out where a filter answers."""
+    upstream: Annotated[str | dict[str, int], Parsed(parse_upstream, UPSTREAM_SCHEMA)] | None = None
+    """The upstream that answers, or a weight for each of several; left out where a filter does."""

@@ -30,6 +30,9 @@ def find_problems(data: Mapping[str, Any]) -> Iterator[Finding]:
         targets = items(mapping(upstream).get("targets"))
         urls = [mapping(t).get("url", t) for t in targets]
         yield from repeated(("upstreams", name, "targets"), (), urls, "target", parse_target)
+        sticky = mapping(mapping(upstream).get("sticky"))
+        if sticky.get("same_site") == "none" and sticky.get("secure", False) is False:
+            yield ("upstreams", name, "sticky", "same_site"), "none needs secure: true"
     yield from _limits(mapping(data.get("limits")))
     yield from route_problems(items(data.get("routes")), mapping(data.get("upstreams")))
 

@@ -34,13 +34,19 @@ def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Itera
                     yield from entry_problems((*path, "middleware", place), entry, params)
 
 
+def _known(path: Path, name: object, upstreams: Mapping[str, Any]) -> Iterator[Finding]:
+    if isinstance(name, str) and name not in upstreams:
+        yield path, f"unknown upstream; {hint(name, upstreams, 'upstreams')}"
+
+
 def _upstream_of(
     path: Path, route: Mapping[str, Any], filters: Sequence[Any], upstreams: Mapping[str, Any]
 ) -> Iterator[Finding]:
     """Exactly one thing must answer a route: its upstream or the last filter."""
     upstream = route.get("upstream")
-    if isinstance(upstream, str) and upstream not in upstreams:
-        yield (*path, "upstream"), f"unknown upstream; {hint(upstream, upstreams, 'upstreams')}"
+    for name in mapping(upstream):
+        yield from _known((*path, "upstream", name), name, upstreams)
+    yield from _known((*path, "upstream"), upstream, upstreams)
     for place, entry in enumerate(filters):
         kind = next((k for k in TERMINAL if k in mapping(entry)), None)
         if kind is None:
