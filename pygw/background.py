@@ -1,20 +1,20 @@
-"""Work that may take a while beside a running loop.
+"""Work that may take a while beside a running loop, at the lowest priority.
 
-Owns: the one thread that does it, at the lowest priority, so that it takes from traffic only what
-traffic leaves.
-Runs in: the supervisor and every worker.
+Owns: the threads that do it, and how they and a loop hand things over.
+Runs in: `in_background` in the supervisor; `Aside` in every worker.
 Never does: run two jobs at a time.
-Read next: `worker`, which compiles plans there.
+Read next: `worker`, which compiles plans aside.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -23,8 +23,10 @@ _T = TypeVar("_T")
 _NICE = 19
 
 _LOOP_FIRST_S = 0.005
-"""A job waits so long, so that the loop can do all that is at hand: afterwards, a data plane whose
-callbacks need no GIL goes on whatever the job holds."""
+"""A job aside begins so late that the loop has done what was at hand."""
+
+_LOOP_AFTER_S = 0.05
+"""And its thread goes on so late that the loop has done what followed."""
 
 
 def _step_back() -> None:
@@ -35,16 +37,76 @@ def _step_back() -> None:
 _threads = ThreadPoolExecutor(1, "pygw-background", _step_back)
 
 
-def start_background() -> None:
-    """Start the thread now: who starts it later waits for its first breath."""
-    _threads.submit(int).result()
-
-
 async def in_background(job: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
     """What the job answers; the loop goes on meanwhile. A cancelled job still runs to its end."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_threads, partial(job, *arguments, **options))
 
-    def later() -> _T:
-        time.sleep(_LOOP_FIRST_S)
-        return job(*arguments, **options)
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, later)
+class Aside:
+    """A thread beside a loop whose callbacks need no GIL, and must never wait for it.
+
+    A job holds the GIL, and being of the lowest priority it may be put off at any place. So the
+    loop must not want the GIL while the thread has it: not for what is left when a job begins, and
+    not for what follows when it ends. It begins by a lock, which the loop's last act at hand gives
+    back without letting go of the GIL; and at its end it hangs in a system call, which holds none:
+    it writes more than a pipe takes, until that is read.
+    """
+
+    def __init__(self) -> None:
+        self._begin = threading.Lock()
+        self._begin.acquire()
+        self._ended_out, self._ended_in = os.pipe()
+        os.set_blocking(self._ended_out, False)
+        size = fcntl.fcntl(self._ended_in, fcntl.F_SETPIPE_SZ, 4096)
+        self._more = bytes(size + 1)
+        self._job: Callable[[], object] = int
+        self._result: object = None
+        self._error: BaseException | None = None
+        self._unread = 0
+        self._free = asyncio.Event()
+        self._free.set()
+        threading.Thread(target=self._work, name="pygw-aside", daemon=True).start()
+
+    async def run(self, job: Callable[[], object]) -> object:
+        """What the job answers. A cancelled job still runs to its end. One caller at a time."""
+        await self._free.wait()
+        self._free.clear()
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        self._job, self._result, self._error = job, None, None
+        loop.add_reader(self._ended_out, self._on_end, ended)
+        loop.call_later(_LOOP_FIRST_S, self._begin.release)
+        await ended
+        result, error, self._result = self._result, self._error, None
+        if error is not None:
+            raise error
+        return result
+
+    def _on_end(self, ended: asyncio.Future[None]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._ended_out)
+        self._unread = len(self._more)
+        loop.call_later(_LOOP_AFTER_S, self._let_go)
+        if not ended.done():
+            ended.set_result(None)
+
+    def _let_go(self) -> None:
+        """Read all that the thread writes: it goes on to wait for the next job."""
+        loop = asyncio.get_running_loop()
+        self._unread -= len(os.read(self._ended_out, self._unread))
+        if self._unread:
+            loop.add_reader(self._ended_out, self._let_go)
+        else:
+            loop.remove_reader(self._ended_out)
+            self._free.set()
+
+    def _work(self) -> None:
+        _step_back()
+        while self._begin.acquire():
+            try:
+                self._result = self._job()
+            except Exception as error:
+                self._error = error
+            self._job = int
+            os.write(self._ended_in, self._more)

@@ -23,7 +23,7 @@ from typing import Protocol
 
 import uvloop
 
-from .background import in_background, start_background
+from .background import Aside
 from .control import Channel, ChannelError, Message
 from .log import set_up_log
 from .process import OURS
@@ -95,6 +95,7 @@ class _Service:
         self.channel = channel
         self.factory = factory
         self.worker: DataPlane | None = None
+        self.aside = Aside()
         self.sockets: list[tuple[int, str, int]] = []  # key, listener, fd: for the next commit
         self.leaving = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -137,7 +138,6 @@ class _Service:
                 why = f"{type(error).__name__}: {error}"
             await self.channel.send({"type": "failed", "error": why})
             return None
-        start_background()
         # What is here now stays: no collection that a later plan sets off need look at it.
         gc.collect()
         gc.freeze()
@@ -230,9 +230,8 @@ class _Service:
 
     async def _prepare(self, worker: DataPlane, plan_fd: int) -> Message:
         try:
-            # WHY: not on this thread: traffic goes on without the GIL, but not while its thread
-            # compiles.
-            made = await in_background(_compile, worker, plan_fd)
+            # Not on this thread: the callbacks of traffic need no GIL, but they need their thread.
+            made = await self.aside.run(lambda: _compile(worker, plan_fd))
             worker.prepare(made)
         except Exception as error:
             why = str(error)
