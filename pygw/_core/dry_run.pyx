@@ -29,6 +29,7 @@ from pygw._core.libs.sockets cimport addrinfo, sockaddr, sockaddr_in, AF_INET
 from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
 from pygw._core.limits cimport DRY_ATTEMPTS_MAX, DRY_BYTES_MAX, DRY_TURNS_MAX
 from pygw._core.resolver cimport name_t, resolver_answer
+from pygw._core.timer cimport wheel_advance
 from pygw._core.transport cimport transports_flush
 from pygw._core.transport_memory cimport *
 from pygw._core.types.address cimport ADDRESS_UNIX
@@ -40,7 +41,7 @@ from pygw._core.view cimport span
 
 cdef enum:
     SPARE_ENDS = 8            # connects that one turn may start
-    COUNTERS = 512            # STATS_BYTES, in words
+    DELAY_MS = 60000          # the longest delay of an answer
 
 PHASE_NAMES = {PHASE_REQUEST: "request", PHASE_ATTEMPT: "attempt"}
 VERDICTS = {VERDICT_NEXT: "next", VERDICT_REPLY: "reply", VERDICT_ABORT: "abort"}
@@ -352,6 +353,11 @@ cdef class DryRun:
             for end in waiting:
                 end.answered = True
                 end.send(answer)
+            self.settle()
+        if not self.d.done:
+            # A filter that holds its answer back for a time: the time is over.
+            wheel_advance(&self.w.wheel, self.w.wheel.now_ms + DELAY_MS)
+            transports_flush(&self.w.transports)
             self.settle()
         peer.finished = True
         self.settle()

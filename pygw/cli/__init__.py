@@ -21,6 +21,8 @@ COMMANDS = {
     "check": "check",
     "fmt": "fmt",
     "schema": "schema",
+    "routes": "routes",
+    "explain": "explain",
     "import": "import_",
     "doctor": "doctor",
 }

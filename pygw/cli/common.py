@@ -17,6 +17,7 @@ import click
 
 if TYPE_CHECKING:
     from ..config import Config
+    from ..config.load import Loaded
 
 LOOKUP = ("pygw.yaml", "$PYGW_CONFIG", "/etc/pygw/pygw.yaml")
 """Where a configuration is looked for when none is named, in this order."""
@@ -47,6 +48,17 @@ def read_config(path: str, overrides: Mapping[str, Any] | None = None) -> Config
 
     try:
         return load_config(path, overrides=overrides)
+    except ConfigError as error:
+        fail(str(error))
+
+
+def load_named(path: str | None) -> Loaded:
+    """The configuration that a command shall tell about; one with errors ends it, exit code 1."""
+    from ..config.errors import ConfigError
+    from ..config.load import load
+
+    try:
+        return load(named_config(path))
     except ConfigError as error:
         fail(str(error))
 

@@ -29,9 +29,9 @@ def unserved(what: str) -> Json:
     return respond(UNSERVED, f"{what} was not carried over\n")
 
 
-def redirect(to: str, status: int) -> Json:
-    """Elsewhere; `to` is a template."""
-    return {"redirect": {"to": to, "status": status}}
+def redirect(to: str, status: int, keep_query: bool = False) -> Json:
+    """Elsewhere; `to` is a template, behind which the request's query may be put."""
+    return {"redirect": {"to": to, "status": status} | ({"keep_query": True} if keep_query else {})}
 
 
 def rewrite(path: str) -> Json:

@@ -1,4 +1,4 @@
-"""`pygw.imports`: nginx's grammar and rules one by one."""
+"""`pygw.imports`: the corpus of both importers, and nginx's grammar and rules one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from pygw.imports.nginx.scope import read_bytes, read_ms
 from pygw.imports.nginx.servers import read_listen, read_names
 from pygw.imports.nginx.syntax import DEPTH_MAX, FILES_MAX, Directive, read_nginx
 
+from .imported import cases, expected, written
+
 NOWHERE = Place("x", 1)
+
+
+@pytest.mark.parametrize(("kind", "name"), cases())
+def test_corpus_becomes_what_is_expected(kind: str, name: str) -> None:
+    assert written(kind, name) == expected(kind, name).read_text()
 
 
 # --- grammar ---

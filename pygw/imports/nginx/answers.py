@@ -63,6 +63,7 @@ class Rewrite:
     replacement: str
     status: int  # of a redirect, else 0
     last: bool  # the location is looked for anew
+    keeps_query: bool
 
 
 def read_rewrite(one: Directive) -> Rewrite:
@@ -76,7 +77,14 @@ def read_rewrite(one: Directive) -> Rewrite:
     if "?" in replacement.rstrip("?"):
         raise Untranslatable("a replacement with a query has no counterpart")
     forms = path_forms(expression)
-    return Rewrite(one, forms, replacement.rstrip("?"), status, "break" not in flags)
+    return Rewrite(
+        directive=one,
+        forms=forms,
+        replacement=replacement.rstrip("?"),
+        status=status,
+        last="break" not in flags,
+        keeps_query=not replacement.endswith("?") and "$request_uri" not in replacement,
+    )
 
 
 def rewrite_template(rewrite: Rewrite, form: PathForm) -> str:

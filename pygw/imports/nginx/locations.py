@@ -236,6 +236,7 @@ class Routes:
                 raise Untranslatable(f"{locks[0].name} would be missing")
             address, uri = proxy.read_pass(passes)
             upstream = self.upstreams.find(address, passes.place)
+            self.upstreams.retry(upstream, scope)
             guards = proxy.guards(scope, self.draft)
             if path is None:
                 path = proxy.replace_prefix(form, uri, passes.place, self.draft)
@@ -323,7 +324,7 @@ class Routes:
     def _rewritten(self, rewrite: answers.Rewrite, form: PathForm, location: Location) -> Json:
         template = answers.rewrite_template(rewrite, form)
         if rewrite.status:
-            entry = shapes.redirect(template, rewrite.status)
+            entry = shapes.redirect(template, rewrite.status, rewrite.keeps_query)
             return {"middleware": [*self._response(location.scope), entry]}
         goal = self._goal(template) if rewrite.last else location
         path = [shapes.rewrite(template)]

@@ -58,7 +58,7 @@ def replace_prefix(form: PathForm, uri: str | None, place: Any, draft: Draft) ->
     if form.path == prefix:
         return [shapes.rewrite(_braced(target))]
     if not prefix.endswith("/") and target.endswith("/"):
-        draft.note(place, f"nginx sends //x for {prefix}/x; pygw sends one slash")
+        draft.note(place, f"nginx sends //x for {prefix}/x; pygw sends /x, and {prefix}x as it is")
         target = target.rstrip("/")
     if target == "/" and prefix.endswith("/"):
         return [shapes.strip_prefix(prefix.rstrip("/"))]

@@ -18,6 +18,12 @@ from .scope import Scope, read_ms
 from .syntax import Directive
 
 _INERT = ("zone", "keepalive_requests", "resolver", "resolver_timeout")
+_RETRIES: dict[str, tuple[str | int, ...]] = {
+    "off": (),
+    "error": ("connect_failure", "reset"),
+    "timeout": ("response_timeout",),
+    **{f"http_{status}": (status,) for status in (403, 404, 429, 500, 502, 503, 504)},
+}
 _HASH_KEYS = {
     "$remote_addr": "client_ip",
     "$binary_remote_addr": "client_ip",
@@ -158,15 +164,51 @@ class Upstreams:
                 "max_fails and fail_timeout differ between servers; the largest "
                 "holds for all of them",
             )
-        eject: Json = {}
         counts = [int(value) for value in fails if value.isdigit()]
         times = [ms for value in waits if (ms := read_ms(value)) is not None]
+        if counts and not any(counts):
+            out["eject"] = "off"
+            return
+        eject: Json = {}
         if counts:
             eject["faults"] = max(counts)
-        if times:
-            eject["time"] = show_duration(max(times))
+        if any(times):
+            eject["back_off"] = eject["max_back_off"] = show_duration(max(times))
+            self.draft.note(
+                place, "a target that takes no connection is tried again within a second"
+            )
         if eject:
             out["eject"] = eject
+
+    def retry(self, name: str, scope: Scope) -> None:
+        """`proxy_next_upstream` of a location: with us it belongs to the upstream."""
+        on = scope.last("proxy_next_upstream")
+        tries = scope.last("proxy_next_upstream_tries")
+        for one in scope.nearest("proxy_next_upstream_timeout"):
+            self.draft.lose(one.place, f"{one}: there is a bound on attempts, not on their time")
+        if on is None and tries is None:
+            return
+        retries: Json = {}
+        if (
+            tries is not None
+            and tries.args[:1]
+            and tries.args[0].isdigit()
+            and tries.args[0] != "0"
+        ):
+            retries["attempts"] = min(int(tries.args[0]) - 1, 10)
+        if on is not None:
+            found = [kind for word in on.args for kind in _RETRIES.get(word, ())]
+            for word in on.args:
+                if word not in _RETRIES:
+                    self.draft.lose(on.place, f"proxy_next_upstream {word} has no counterpart")
+            if on.args == ("off",):
+                retries["attempts"] = 0
+            elif found:
+                retries["on"] = found
+        upstream = self.draft.upstreams[name]
+        if retries and upstream.setdefault("retries", retries) != retries:
+            place = (on or tries or Directive("", (), Place("", 0))).place
+            self.draft.note(place, f"upstream {name} retries as the first location with it says")
 
     def _pool(self, scope: Scope, settings: set[tuple[str, str]], out: Json, place: Place) -> None:
         pool: Json = {}

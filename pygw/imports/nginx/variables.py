@@ -27,6 +27,7 @@ REFERENCES = {
 }
 """Variables whose value a template has under another name."""
 
+_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.~-]*)\}")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
@@ -65,4 +66,5 @@ def _reference(name: str, groups: Mapping[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    """Text in which nothing is taken for a value of a template."""
+    return _BRACES.sub(r"{{\1}}", text.replace("{{", "{{{{"))
