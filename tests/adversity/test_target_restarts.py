@@ -16,6 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.peers.gateway import Gateway
 
 RESTARTS = int(os.environ.get("PYGW_RESTARTS", "4"))
@@ -115,6 +117,7 @@ class Load:
             assert not thread.is_alive()
 
 
+@pytest.mark.timeout(60 + 5 * RESTARTS)
 def test_a_killed_target_costs_no_get_doubles_no_post_and_is_back_within_a_second(
     tmp_path: Path,
 ) -> None:
