@@ -14,7 +14,7 @@ from pygw._core.types.stream cimport stream_t
 from pygw._core.types.exchange cimport *
 from pygw._core.buffer cimport slices_add
 from pygw._core.chain cimport chain_edit_response
-from pygw._core.fault cimport E_UP_UPGRADE, E_UP_INFORMATIONAL
+from pygw._core.fault cimport E_UP_INFORMATIONAL, E_UP_PROTOCOL, E_UP_UPGRADE
 from pygw._core.forwarding cimport forwarding_response
 from pygw._core.headers cimport headers_find, headers_mark_hop
 from pygw._core.view cimport span_equal_nocase
@@ -29,6 +29,8 @@ cdef bint upgrade_matches(exchange_t* x) noexcept nogil:
 
 # RFC 9110 15.2: informational heads pass to who can read them; 100 only to who waits for it.
 cdef int answer_kind_of(exchange_t* x) noexcept nogil:
+    if unlikely(not x.attempt.flags & AF_HEAD_SENT):
+        return E_UP_PROTOCOL             # an answer to nothing: a filter still holds the request
     if x.response.status >= 200:
         return ANSWER_FINAL
     if x.response.status == 101:

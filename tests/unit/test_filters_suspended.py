@@ -16,6 +16,7 @@ from pygw._core.probe.loopback import Loopback
 
 from pygw._core.probe import test_filters
 
+from .memory import GET, OK, serving, upstream
 from .plans import through
 
 CLEAN = {"buffers": 0, "slices": 0, "pins": 0, "timers": False}
@@ -23,6 +24,18 @@ HEADS = ("request", "attempt", "response")
 BODIES = ("request_body", "response_body")
 PHASES = HEADS + BODIES
 FAULTS = faults()
+
+
+def test_answer_that_comes_while_a_filter_still_holds_the_request_is_refused() -> None:
+    """It answers nothing; taking it once let the filter resume into an attempt that was over."""
+    held = {"filter": "test_wait", "phase": "attempt", "ms": 10}
+    with serving(held, one=upstream(retries=0)) as gate:
+        client = gate.client(GET)
+        gate.origin.send(OK)
+        assert client.answer.status == 502
+        gate.advance(100)
+        assert gate.causes == ["bad_response"]
+        assert gate.origin.closed
 
 
 def number(name: str) -> int:
