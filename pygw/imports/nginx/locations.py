@@ -377,7 +377,13 @@ class Routes:
         methods: list[str] | None = None,
         match: Json | None = None,
     ) -> None:
-        full: Json = {"path": form.path}
+        path = form.path
+        if path == f"{form.literal}*" and any(
+            one.get("rewrite", {}).get("path", "").endswith("{rest}")
+            for one in route.get("middleware", ())
+        ):
+            path = form.literal + "{rest*}"  # the tail that the rewrite puts behind
+        full: Json = {"path": path}
         methods = methods or self.methods
         if methods:
             full["methods"] = methods
