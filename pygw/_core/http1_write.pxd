@@ -12,6 +12,7 @@ from pygw._core.types.message cimport half_t, request_t, response_t
 # memory, and stay until the exchange is done.
 cdef struct pieces_t:
     uint32_t count
+    uint32_t flat             # of them, from the first on, were made of several
     uint64_t bytes
     span_t items[64]          # GATHER_MAX
 
