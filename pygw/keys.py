@@ -160,9 +160,25 @@ class Maintenance(TypedDict, total=False):
 
 
 class Match(TypedDict, total=False):
-    """A route's predicate."""
-    path: Required[str]
-    """The path, or with a final * all that begin so; the longest match wins."""
+    """A route's predicate: all that is written must hold. The most specific route wins."""
+    host: str | Sequence[str]
+    """A host or a list of them, exact or `*.example.com`; ports play no part. Any unless set."""
+    path: str
+    """The path: exact; with `{name}` for a segment, `{name:int}` for digits, `{name:regex}`; with a
+    final * for all that follows."""
+    methods: (
+        Sequence[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+        "QUERY", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH",
+        "BIND", "REBIND", "UNBIND", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "M-SEARCH",
+        "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE"]]
+    )
+    """Methods; any unless set. Others are answered with 405."""
+    headers: Mapping[str, str | Mapping[str, object]]
+    """Header fields: a value, `{present: true}`, `{present: false}` or `{regex: "[0-9]+"}`."""
+    query: Mapping[str, str | Mapping[str, object]]
+    """Parameters of the query, tested as headers are."""
+    client: Sequence[Network]
+    """Networks that the client's address must be of; any unless set."""
 
 
 class Middleware(TypedDict, total=False):

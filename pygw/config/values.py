@@ -1,4 +1,4 @@
-"""Values with a grammar of their own: addresses, URLs, field names, paths, networks.
+"""Values with a grammar of their own: addresses, URLs, field names, networks.
 
 Owns: one `parse_` function per kind of value, each raising ValueError with a sentence that reads
 well after the place of the value, and the two shapes that more than one module needs.
@@ -20,20 +20,13 @@ FIELD_NAME_MAX = 255
 HOST_NAME_MAX = 253
 """Longest host name, in bytes (RFC 1035 §2.3.4)."""
 
-PATH_MAX = 8190
-"""Longest path of a route, in bytes: no request line that holds more is ever routed."""
-
 SOCKET_PATH_MAX = 107
 """Longest path of a unix socket, in bytes (unix(7): sun_path with its final NUL is 108)."""
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?\Z")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
-_PATH = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()+,;=:@/]|%[0-9A-Fa-f]{2})*\Z")
 _LOCATION = re.compile(r"[\x21-\x7e]+\Z")
-_TRIPLET = re.compile(r"%[0-9A-Fa-f]{2}")
-_SECOND_READING = re.compile(r";|%(?:00|2F|3B|5C)")
-_UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]\Z")
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 _AUTHORITY = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^\[\]:/]*))(?::(?P<port>[^:]*))?\Z")
 
@@ -76,14 +69,6 @@ class Target:
     host: str = ""
     port: int = 0
     path: str = ""
-
-
-@dataclass(frozen=True)
-class PathMatch:
-    """A route's path predicate: `path` exactly, or every path that begins with it."""
-
-    kind: Literal["exact", "prefix"]
-    path: str
 
 
 def parse_bind(value: object) -> Bind:
@@ -226,34 +211,6 @@ def parse_media_range(value: object) -> str:
     if text != "*/*" and text.count("*") > 1:
         raise ValueError(what)
     return text
-
-
-def parse_path_match(value: object) -> PathMatch:
-    """`/x` matches exactly, a final `*` makes a prefix; longest wins.
-
-    Only a path with one reading is taken: origins differ on `;` and on encoded slashes. Its normal
-    form decodes unreserved characters (RFC 3986 §6.2.2), so that equal paths are equal.
-    """
-    if not isinstance(value, str) or not value.startswith("/"):
-        raise ValueError("must be a path that begins with /, such as /v1/*")
-    path = value.removesuffix("*")
-    if "*" in path:
-        raise ValueError("may hold * only as its last character")
-    if not _PATH.match(path):
-        raise ValueError("must be a path as it stands in a URL, without query, spaces or braces")
-    if len(path) > PATH_MAX:
-        raise ValueError(f"must be at most {PATH_MAX} bytes long")
-    path = _TRIPLET.sub(_to_normal, path)
-    if _SECOND_READING.search(path):
-        raise ValueError("must have one reading: no semicolon, no encoded / \\ semicolon or NUL")
-    if any(part in (".", "..") for part in path.split("/")) or "//" in path:
-        raise ValueError("must be a normal path, without //, /./ or /../")
-    return PathMatch("prefix" if value.endswith("*") else "exact", path)
-
-
-def _to_normal(triplet: re.Match[str]) -> str:
-    character = chr(int(triplet[0][1:], 16))
-    return character if _UNRESERVED.match(character) else triplet[0].upper()
 
 
 def _parse_socket_path(value: str) -> str:

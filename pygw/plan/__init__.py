@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config.model import Config
 from ..config.model.settings import Limits
-from .routes import plan_route
+from .routes import plan_expressions, plan_route
 from .upstreams import plan_upstream
 
 PLAN_VERSION = 1
@@ -49,6 +49,7 @@ def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
             plan_upstream(name, upstream, config.timeouts)
             for name, upstream in config.upstreams.items()
         ],
+        "expressions": plan_expressions(config),
         "routes": [plan_route(n, route, config) for n, route in enumerate(config.routes, 1)],
     }
 

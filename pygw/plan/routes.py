@@ -1,6 +1,6 @@
 """The routes of a plan.
 
-Owns: routes with their names, timeouts and chains.
+Owns: routes with their names, predicates, timeouts and chains, and the expressions they use.
 Runs in: the supervisor.
 Never does: judge; what `pygw.config` let through is good.
 Read next: `filters`.
@@ -10,19 +10,52 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..config.expressions import Expression, compile_expression
 from ..config.model import Config
 from ..config.model.base import SideTimeouts
-from ..config.model.routes import Route
-from ..config.template import path_params
+from ..config.model.routes import Match, Route
+from ..config.predicates import Test
 from .filters import plan_filters
 from .upstreams import side_timeouts
 
 Plan = dict[str, Any]
 
 
+def plan_match(match: Match) -> Plan:
+    """What a route asks; what it does not ask is left out."""
+    out: Plan = {"path": str(match.path)}
+    lists = {"hosts": match.host, "methods": match.methods, "client": match.client}
+    out |= {key: list(one) for key, one in lists.items() if one}
+    for key, tests in (("headers", match.headers), ("query", match.query)):
+        if tests:
+            out[key] = [{"name": name, **_test(test)} for name, test in tests.items()]
+    return out
+
+
+def _test(test: Test) -> Plan:
+    if test.kind in ("present", "absent"):
+        return {"present": test.kind == "present"}
+    return {test.kind: test.text}
+
+
+def plan_expressions(config: Config) -> Plan:
+    """The tables of all expressions that routes use, by their text."""
+    texts: dict[str, None] = {}
+    for route in config.routes:
+        match = route.match
+        texts |= {one.text: None for one in match.path.segments if one.kind == "expression"}
+        tests = (*match.headers.values(), *match.query.values())
+        texts |= {test.text: None for test in tests if test.kind == "expression"}
+    return {text: _table(compile_expression(text)) for text in texts}
+
+
+def _table(made: Expression) -> Plan:
+    return {"classes": made.classes.hex(), "next": made.rows.hex(), "accepts": made.accepts.hex()}
+
+
 def plan_route(number: int, route: Route, config: Config) -> Plan:
     """The route that stands at place `number`, from 1."""
-    params = path_params(route.match.path.path)
+    params = route.match.path.names
     timeouts = None
     upstream: Any = route.upstream
     if isinstance(upstream, str):
@@ -36,7 +69,7 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         timeouts = side_timeouts(config.timeouts, route.timeouts)
     return {
         "name": route.name or f"r{number}",
-        "match": {"path": route.match.path.path + "*" * (route.match.path.kind == "prefix")},
+        "match": plan_match(route.match),
         "upstream": upstream,
         "mirror": None,
         "timeouts": timeouts,

@@ -17,14 +17,13 @@ from pygw.config import Config, load_config, parse_config
 from pygw.config.errors import suggest
 from pygw.config.formats import read_document
 from pygw.config.interpolate import FILE_MAX_BYTES, InterpolationError, Sources
+from pygw.config.patterns import PATH_MAX, parse_path_match
 from pygw.config.units import parse_duration_ms, parse_size_bytes, show_duration, show_size
 from pygw.config.values import (
     FIELD_NAME_MAX,
-    PATH_MAX,
     parse_bind,
     parse_field_name,
     parse_network,
-    parse_path_match,
     parse_target,
 )
 

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from pygw._core.matcher import Matcher
 from pygw.config import Config, parse_config
 from pygw.config.interpolate import Sources
 from pygw.plan import build_plan, new_pseudonym, serialise_plan
@@ -160,6 +161,7 @@ FULL_PLAN = {
             "replay_body": 1024,
         }
     ],
+    "expressions": {},
     "routes": [
         {
             "name": "api",
@@ -329,3 +331,37 @@ def test_pseudonyms_of_two_instances_differ() -> None:
     names = {new_pseudonym() for _ in range(8)}
     assert len(names) == 8
     assert all(re.fullmatch(r"pygw-[0-9a-f]{6}", name) for name in names)
+
+
+def test_a_predicate_reaches_the_plan_in_its_normal_form() -> None:
+    plan = plan_of(
+        """
+listeners: [bind: 127.0.0.1:80]
+routes:
+- match:
+    host: [API.example.com., "*.Example.org", "[2001:DB8:0::1]"]
+    path: "/%7eme/{id:int}/{x:[a-z]{2}}/{rest*}"
+    methods: [GET, QUERY]
+    headers: {X-Canary: "1", X-Any: {present: true}, X-No: {present: false}}
+    query: {v: {regex: "[0-9]+"}}
+    client: [10.0.0.0/8]
+  middleware: [echo: {}]
+- middleware: [echo: {}]
+  match: {host: a}
+"""
+    )
+    assert plan["routes"][0]["match"] == {
+        "hosts": ["api.example.com", "*.example.org", "[2001:db8::1]"],
+        "path": "/~me/{id:int}/{x:[a-z]{2}}/{rest*}",
+        "methods": ["GET", "QUERY"],
+        "headers": [
+            {"name": "x-canary", "value": "1"},
+            {"name": "x-any", "present": True},
+            {"name": "x-no", "present": False},
+        ],
+        "query": [{"name": "v", "expression": "[0-9]+"}],
+        "client": ["10.0.0.0/8"],
+    }
+    assert plan["routes"][1]["match"] == {"path": "/*", "hosts": ["a"]}
+    assert list(plan["expressions"]) == ["[a-z]{2}", "[0-9]+"]
+    Matcher(serialise_plan(plan))

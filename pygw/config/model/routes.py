@@ -8,24 +8,100 @@ Read next: `pygw.plan`, which resolves all this into what a worker receives.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from ..choices import UPSTREAM_SCHEMA, parse_upstream
-from ..values import PathMatch, parse_path_match
-from .base import Name, Parsed, Part, SideTimeouts, text
+from ..patterns import PathMatch, parse_path_match
+from ..predicates import (
+    CLIENTS_MAX,
+    HOSTS_MAX,
+    METHODS,
+    TESTS_MAX,
+    Test,
+    as_list,
+    parse_match_field,
+    parse_method,
+    parse_parameter,
+    parse_route_host,
+    parse_test,
+)
+from .base import Name, Network, Parsed, Part, SideTimeouts, text
 from .middleware import Middleware
 
 FILTERS_MAX = 32
 """Most entries of one middleware list, as in the data plane's limits."""
 
 
-class Match(Part):
-    """A route's predicate."""
+_TEST = {
+    "anyOf": [
+        {"type": "string", "maxLength": 8192},
+        {
+            "type": "object",
+            "properties": {
+                "present": {"type": "boolean", "description": "Whether it must be there or not."}
+            },
+            "required": ["present"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "regex": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 256,
+                    "description": "An expression that takes the whole value.",
+                }
+            },
+            "required": ["regex"],
+            "additionalProperties": False,
+        },
+    ]
+}
 
-    path: Annotated[PathMatch, Parsed(parse_path_match, text("^/", "/v1/*", "/health"))]
-    """The path, or with a final * all that begin so; the longest match wins."""
+_HOST = text(r"^\S+$", "api.example.com", "*.example.com")
+Host = Annotated[str, Parsed(parse_route_host, _HOST)]
+Method = Annotated[str, Parsed(parse_method, {"enum": list(METHODS)})]
+FieldTest = Annotated[Test, Parsed(parse_test, _TEST)]
+MatchField = Annotated[str, Parsed(parse_match_field, {"type": "string"})]
+Parameter = Annotated[str, Parsed(parse_parameter, {"type": "string"})]
+
+
+class Match(Part):
+    """A route's predicate: all that is written must hold. The most specific route wins."""
+
+    host: Annotated[
+        list[Host],
+        BeforeValidator(as_list),
+        Field(min_length=1, max_length=HOSTS_MAX),
+        WithJsonSchema({"anyOf": [_HOST, {"type": "array", "items": _HOST, "minItems": 1}]}),
+    ] = []
+    """A host or a list of them, exact or `*.example.com`; ports play no part. Any unless set."""
+
+    path: Annotated[
+        PathMatch,
+        Parsed(
+            parse_path_match,
+            text("^/", "/health", "/v1/*", "/users/{id:int}", "/f/{x:[a-z]+}", "/f/{rest*}"),
+        ),
+        Field(validate_default=True),
+    ] = cast(PathMatch, "/*")
+    """The path: exact; with `{name}` for a segment, `{name:int}` for digits, `{name:regex}`; with a
+    final * for all that follows."""
+
+    methods: Annotated[list[Method], Field(min_length=1)] = []
+    """Methods; any unless set. Others are answered with 405."""
+
+    headers: Annotated[dict[MatchField, FieldTest], Field(max_length=TESTS_MAX)] = {}
+    """Header fields: a value, `{present: true}`, `{present: false}` or `{regex: "[0-9]+"}`."""
+
+    query: Annotated[dict[Parameter, FieldTest], Field(max_length=TESTS_MAX)] = {}
+    """Parameters of the query, tested as headers are."""
+
+    client: Annotated[list[Network], Field(min_length=1, max_length=CLIENTS_MAX)] = []
+    """Networks that the client's address must be of; any unless set."""
 
 
 class Route(Part):

@@ -11,21 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import Path, hint
+from ..predicates import parse_method, parse_route_host
 from ..template import path_params
-from ..values import parse_path_match
+from ..values import parse_network
+from .conflicts import conflicts
 from .middleware import TERMINAL, entry_problems
-from .tools import Finding, items, mapping, repeated
+from .tools import Finding, items, mapping, repeated, same_name
 
 
 def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Iterator[Finding]:
     """What is wrong with the list of routes."""
     names = [mapping(route).get("name", f"r{i}") for i, route in enumerate(routes, 1)]
     yield from repeated(("routes",), ("name",), names, "name", str)
-    paths = [mapping(mapping(route).get("match")).get("path") for route in routes]
-    yield from repeated(("routes",), ("match", "path"), paths, "path", parse_path_match)
+    yield from conflicts(routes)
     for index, route in enumerate(routes):
         if isinstance(route, Mapping):
             path: Path = ("routes", index)
+            yield from _match_problems((*path, "match"), mapping(route.get("match")))
             filters = items(route.get("middleware"))
             params = path_params(mapping(route.get("match")).get("path"))
             yield from _upstream_of(path, route, filters, upstreams)
@@ -37,6 +39,16 @@ def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Itera
 def _known(path: Path, name: object, upstreams: Mapping[str, Any]) -> Iterator[Finding]:
     if isinstance(name, str) and name not in upstreams:
         yield path, f"unknown upstream; {hint(name, upstreams, 'upstreams')}"
+
+
+def _match_problems(path: Path, match: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is written twice in one predicate."""
+    if isinstance(match.get("host"), list):
+        yield from repeated((*path, "host"), (), match["host"], "host", parse_route_host)
+    yield from repeated((*path, "methods"), (), items(match.get("methods")), "method", parse_method)
+    networks = items(match.get("client"))
+    yield from repeated((*path, "client"), (), networks, "network", parse_network)
+    yield from same_name((*path, "headers"), mapping(match.get("headers")))
 
 
 def _upstream_of(
