@@ -189,7 +189,7 @@ def keys_of_data(data: object, place: str = "") -> set[str]:
     if isinstance(data, list):
         return set().union(*(keys_of_data(one, place) for one in data))
     if not isinstance(data, dict) or place.endswith(
-        ("set", "add", "default", "rename", ".respond.headers")
+        ("set", "add", "default", "rename", ".respond.headers", ".match.headers", ".match.query")
     ):
         return set()
     keys = {f"{place}.{key}" for key in data}

@@ -9,7 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 from pygw._core.arena cimport arena_alloc, arena_bytes
 from pygw._core.check cimport BUG_ON, likely, unlikely
-from pygw._core.conditions cimport CONDITION_METHOD, CONDITIONS_HOLD, conditions_judge, dfa_takes
+from pygw._core.conditions cimport CONDITIONS_HOLD, conditions_judge, dfa_takes
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_METHOD, E_CORE_NO_ROUTE
 from pygw._core.limits cimport ROUTE_PARAMS_MAX
 from pygw._core.path cimport (
@@ -350,8 +350,10 @@ cdef int router_match(asked_t* a, route_t** out) noexcept nogil:
             error = match_odd(a, out)
             if error == 0:
                 a.param_count = out[0].param_count
-            else:
-                out[0] = NULL
+                return 0
+            out[0] = NULL
+            if error != E_CORE_METHOD:
+                a.allow = 0            # of one reading only
             return error
     elif path.len != 1 or path.ptr[0] != c'*':
         return E_CORE_NO_ROUTE
