@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from pygw.config.formats.yaml import Loader
 from pygw.config.interpolate import Sources
 from pygw.config.load import parse_config
-from pygw.config.model import Config, Upstream
+from pygw.config.model import Config
+from pygw.config.model.upstreams import Upstream
 from tests.tidy import documents, hot, levels, memory, text
 from tests.tidy.tree import Source, read_tree
 

@@ -5,7 +5,6 @@
 # Read next: build_routes.pxd for the contract.
 """The routes of a plan."""
 
-from libc.stdint cimport uint16_t, uint32_t
 from pygw._core.build_filters cimport chain_build
 from pygw._core.build_match cimport (
     Expressions, conditions_build, expressions_build, hosts_build, segments_build)

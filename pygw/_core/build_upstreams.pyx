@@ -7,7 +7,7 @@
 
 import re
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from pygw._core.affinity cimport affinity_id
 from pygw._core.balance cimport balance_hash
 from pygw._core.balance_table cimport slots_build, turns_build

@@ -21,7 +21,7 @@ from pygw._core.types.exchange cimport (
 from pygw._core.types.header cimport span_t, header_t, headers_t, H_OTHER, HF_REMOVED
 from pygw._core.types.memory cimport arena_t
 from pygw._core.view cimport (
-    lower, span, span_equal_nocase, span_is, span_is_nocase, span_next_member)
+    lower, span, span_equal_nocase, span_is_nocase, span_next_member)
 
 cdef enum:
     YEAR_S = 31536000

@@ -195,13 +195,13 @@ cdef class Plan:
         """Nanoseconds of one pick."""
         cdef upstream_t* u = self.named(name)
         cdef ask_t ask
-        cdef uint64_t start, i
+        cdef uint64_t start, _i
         ask.tried = NULL
         ask.hash = balance_hash(key, len(key)) if key else 0
         ask.sticky_id = 0
         ask.now_ns = 1
         start = uv.hrtime()
-        for i in range(times):
+        for _i in range(times):
             if key:
                 ask.hash = balance_mix(ask.hash)
             balance_pick(u, &ask)
