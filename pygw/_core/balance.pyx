@@ -68,7 +68,7 @@ cdef inline target_t* group_turn(const group_t* g, uint32_t* cursor) noexcept no
 cdef target_t* group_robin(const group_t* g, uint32_t* cursor, const ask_t* ask) noexcept nogil:
     cdef target_t* target = NULL
     cdef uint32_t i, start
-    for i in range(2 * g.count):
+    for _i in range(2 * g.count):
         target = group_turn(g, cursor)
         if usable(target, ask):
             return target
@@ -92,8 +92,8 @@ cdef inline bint lighter(const target_t* a, const target_t* b) noexcept nogil:
 cdef target_t* group_least(const group_t* g, uint32_t* cursor, const ask_t* ask) noexcept nogil:
     cdef target_t* best = NULL
     cdef target_t* target
-    cdef uint32_t i, start = <uint32_t>(group_turn(g, cursor) - g.targets)
-    for i in range(g.count):
+    cdef uint32_t _i, start = <uint32_t>(group_turn(g, cursor) - g.targets)
+    for _i in range(g.count):
         target = &g.targets[start]
         start += 1
         if start == g.count:

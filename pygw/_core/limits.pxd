@@ -18,8 +18,7 @@ cdef enum:
     HEADERS_INLINE = 16            # headers that need no arena
     HEADERS_MAX = 256              # what `limits.headers` may be set to, trailers included
     HEADERS_OWN = 3840             # further fields of one list: what the gateway and filters add
-    FIELD_NAME_MAX = 255           # bytes of a field's name; longer ones have overflowed others'
-                                   # 8-bit lengths (CVE-2021-40346)
+    FIELD_NAME_MAX = 255           # bytes of a name; longer overflowed others' (CVE-2021-40346)
     CONNECTION_MEMBERS_MAX = 64    # members of all Connection fields of a head, empty ones too
     FILTERS_MAX = 32               # filters in one chain
     TEMPLATE_PIECES = 32           # texts and values of one template

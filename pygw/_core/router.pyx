@@ -21,7 +21,7 @@ from pygw._core.types.header cimport span_t
 from pygw._core.types.memory cimport arena_t
 from pygw._core.types.message cimport request_t
 from pygw._core.types.route cimport (
-    NODE_MANY, PICK_ASKS, branch_t, exact_t, host_node_t, node_t, partial_t, router_t, slot_t)
+    NODE_MANY, PICK_ASKS, branch_t, exact_t, host_node_t, node_t, partial_t, router_t)
 from pygw._core.view cimport span
 
 cdef enum:
