@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks.micro import messages
+from benchmarks.micro.routes import mixed
 from pygw.config.interpolate import Sources
 from pygw.config.load import parse_config
 from pygw.plan import build_plan
@@ -86,6 +87,14 @@ def test_find_address(benchmark: Benchmark, ranges: int, family: int) -> None:
     held = cidr_set.CidrSet(messages.networks(ranges, family))
     held.prepare(messages.addresses(OPERATIONS * 50, family))  # so many that no cache holds the way
     measure(benchmark, held.look)
+
+
+@pytest.mark.parametrize("count", [10, 10_000])
+def test_find_one_of_mixed_routes(benchmark: Benchmark, count: int) -> None:
+    text, requests = mixed(count)
+    plan, asked = filters.Plan(text), bench.Requests(requests)
+    benchmark.extra_info["operations"] = len(requests)
+    benchmark.pedantic(bench.route, (plan, asked, len(requests)), rounds=ROUNDS, warmup_rounds=2)
 
 
 @pytest.mark.parametrize(("size", "count"), [(48, 8), (512, 8)], ids=["inline", "with-a-chunk"])
