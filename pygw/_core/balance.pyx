@@ -8,7 +8,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 from pygw._core.check cimport likely, unlikely
 from pygw._core.types.upstream cimport (
-    group_t, health_t, standing_t, target_t, upstream_t, BALANCE_HASH,
+    group_t, standing_t, target_t, upstream_t, BALANCE_HASH,
     BALANCE_LEAST_CONNECTIONS, BALANCE_RANDOM_TWO)
 
 cdef enum:
@@ -67,7 +67,7 @@ cdef inline target_t* group_turn(const group_t* g, uint32_t* cursor) noexcept no
 # some, what follows the last one in the list is taken.
 cdef target_t* group_robin(const group_t* g, uint32_t* cursor, const ask_t* ask) noexcept nogil:
     cdef target_t* target = NULL
-    cdef uint32_t i, start
+    cdef uint32_t _i, i, start
     for _i in range(2 * g.count):
         target = group_turn(g, cursor)
         if usable(target, ask):

@@ -10,7 +10,7 @@ from pygw._core.types.upstream cimport timeouts_t, upstream_t
 # The list `upstreams` of a plan. Raises PlanError.
 cdef int upstreams_build(plan_t* plan, Part root) except -1
 # What stands behind a route whose name and path are set: its upstream or splits, its timeouts as
-# far as these give them, its mirror. Raises PlanError.
+# far as these give them. Raises PlanError.
 cdef int route_upstreams_build(plan_t* plan, Part part, route_t* route) except -1
 # The upstream that the key names; NULL when it is null. Raises PlanError for an unknown name.
 cdef upstream_t* upstream_find(plan_t* plan, Part part, str key) except? NULL

@@ -14,7 +14,7 @@ from pygw._core.balance_table cimport slots_build, turns_build
 from pygw._core.limits cimport HOST_NAME_MAX, SPLITS_MAX, TARGETS_MAX
 from pygw._core.part cimport plan_alloc, plan_fail, plan_keep, plan_unique
 from pygw._core.types.memory cimport arena_t
-from pygw._core.types.exchange cimport mirror_t, route_t
+from pygw._core.types.exchange cimport route_t
 from pygw._core.types.upstream cimport *
 from pygw._core.view cimport span
 
@@ -235,21 +235,6 @@ cdef upstream_t* upstream_find(plan_t* plan, Part part, str key) except? NULL:
     plan_fail(part.at(key), f"no upstream has the name {ascii(name.decode())}")
 
 
-cdef int mirror_build(plan_t* plan, Part part, route_t* route) except -1:
-    cdef mirror_t* out = <mirror_t*>plan_alloc(&plan.arena, sizeof(mirror_t))
-    out.route = <route_t*>plan_alloc(&plan.arena, sizeof(route_t))
-    out.route.name = route.name
-    out.route.path = route.path
-    out.route.upstream = upstream_find(plan, part, "to")
-    if out.route.upstream == NULL:
-        plan_fail(part.at("to"), "must name an upstream")
-    out.route.timeouts = out.route.upstream.timeouts
-    out.share = part.number("share", 0, SHARES)
-    out.max_body = part.number("max_body", 0, REPLAY_MAX)
-    route.mirror = out
-    return part.finish()
-
-
 cdef int splits_build(plan_t* plan, Part part, route_t* route) except -1:
     cdef list parts = part.parts("upstream")
     cdef Part one
@@ -282,8 +267,4 @@ cdef int route_upstreams_build(plan_t* plan, Part part, route_t* route) except -
         route.upstream = upstream_find(plan, part, "upstream")
         if route.upstream != NULL:
             route.timeouts = route.upstream.timeouts
-    if part.value("mirror") is not None:
-        if route.upstream == NULL:
-            plan_fail(part.at("mirror"), "needs an upstream beside it")
-        mirror_build(plan, part.part("mirror"), route)
     return 0

@@ -64,9 +64,6 @@ cdef enum stat:
     ST_MALFORMED_CLIENTS      # times a client passed limits.malformed
     ST_EJECTIONS              # times a target was taken out of rotation
     ST_RETRIES_OVER_BUDGET    # attempts that were not made for lack of budget
-    ST_MIRRORED               # copies of requests sent to mirrors
-    ST_MIRROR_FAULTS          # of these, without a whole answer
-    ST_MIRROR_DROPPED         # copies not made for lack of room
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

@@ -51,9 +51,6 @@ NAMES = (
     "malformed_clients",
     "ejections",
     "retries_over_budget",
-    "mirrored",
-    "mirror_faults",
-    "mirror_dropped",
 )
 if len(NAMES) != ST_COUNT or ST_COUNT * 8 > STATS_BYTES:
     raise ImportError("stats.pyx and stats.pxd name different counters")

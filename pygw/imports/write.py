@@ -69,8 +69,7 @@ def _take_out(draft: Draft, error: ConfigError) -> bool:
 
 def _upstreams_of(route: Json) -> set[Any]:
     upstream = route.get("upstream")
-    names: set[Any] = set(upstream) if isinstance(upstream, dict) else {upstream}
-    return names | {route.get("mirror", {}).get("to")}
+    return set(upstream) if isinstance(upstream, dict) else {upstream}
 
 
 def render(draft: Draft, source: str, version: str) -> str:

@@ -71,7 +71,6 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         "name": route.name or f"r{number}",
         "match": plan_match(route.match),
         "upstream": upstream,
-        "mirror": None,
         "timeouts": timeouts,
         "middleware": plan_filters(route.middleware, params),
     }

@@ -95,7 +95,6 @@ def route(name: str = "r1", path: str = "/", match: str = "prefix", **changes: A
         "name": name,
         "match": {"path": f"{path}*" if match == "prefix" else path},
         "upstream": "api",
-        "mirror": None,
         "timeouts": None,
         "middleware": [],
     } | changes
@@ -104,11 +103,6 @@ def route(name: str = "r1", path: str = "/", match: str = "prefix", **changes: A
 def split(to: str = "api", weight: int = 1) -> Json:
     """One of the upstreams that share a route's requests."""
     return {"to": to, "weight": weight, "timeouts": upstream()["timeouts"]}
-
-
-def mirror(to: str = "api", **changes: Any) -> Json:
-    """Where copies of a route's requests go."""
-    return {"to": to, "share": 10000, "max_body": 65536} | changes
 
 
 def plan(*routes: Json, **changes: Any) -> Json:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .plans import balance, mirror, split, target
+from .plans import balance, split, target
 from .test_build import changed, refusal
 
 SPLITS_MAX = 16
@@ -39,8 +39,6 @@ SPLITS_MAX = 16
             [split()] * (SPLITS_MAX + 1),
             "upstream: must be 1 to 16 upstreams",
         ),
-        ("routes.0.mirror", mirror("nope"), "mirror.to: no upstream has the name"),
-        ("routes.0.mirror", mirror(share=10001), "mirror.share: must be from 0 to 10000"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_place(place: str, value: Any, message: str) -> None:

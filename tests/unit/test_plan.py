@@ -167,7 +167,6 @@ FULL_PLAN = {
             "name": "api",
             "match": {"path": "/v1/*"},
             "upstream": "api",
-            "mirror": None,
             "timeouts": {
                 "connect_ms": 50,
                 "response_ms": 1000,
@@ -188,7 +187,6 @@ FULL_PLAN = {
             "name": "r2",
             "match": {"path": "/hello"},
             "upstream": None,
-            "mirror": None,
             "timeouts": None,
             "middleware": [
                 {
@@ -203,7 +201,6 @@ FULL_PLAN = {
             "name": "r3",
             "match": {"path": "/old"},
             "upstream": None,
-            "mirror": None,
             "timeouts": None,
             "middleware": [
                 {"filter": "redirect", "status": 301, "location": "https://example.com/"}
@@ -213,7 +210,6 @@ FULL_PLAN = {
             "name": "r4",
             "match": {"path": "/gone"},
             "upstream": None,
-            "mirror": None,
             "timeouts": None,
             "middleware": [{"filter": "respond", "status": 204, "headers": [], "body": ""}],
         },
@@ -221,7 +217,6 @@ FULL_PLAN = {
             "name": "r5",
             "match": {"path": "/*"},
             "upstream": None,
-            "mirror": None,
             "timeouts": None,
             "middleware": [{"filter": "echo"}],
         },

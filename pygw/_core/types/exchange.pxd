@@ -90,15 +90,8 @@ cdef struct route_t:
     split_t* splits                   # plan: upstreams that share the requests; NULL: `upstream`
     uint32_t split_count
     uint32_t split_weights            # of all splits together
-    mirror_t* mirror                  # plan; NULL: none
     timeouts_t timeouts
     chain_t chain
-
-# Where copies of a route's requests go.
-cdef struct mirror_t:
-    route_t* route                    # plan: the copies': no filters, one upstream, never matched
-    uint32_t share                    # of SHARES requests
-    uint32_t max_body                 # bytes; a request with more is not copied
 
 cdef struct listener_conf_t:
     span_t name                       # plan
@@ -187,8 +180,6 @@ cdef enum exchange_flag:
     XF_REFUSED = 256                  # the head could not be read: its spans mean nothing
     XF_BYPASS = 512                   # the response goes past its chain (a fault's answer)
     XF_ID_MADE = 1024                 # request_id is a UUID of ours
-    XF_MIRROR = 4096                  # `copy` gathers the request's body for the route's mirror
-    XF_COPY = 8192                    # is a mirror's copy: nobody waits for its answer
     XF_HELD = 2048                    # a filter keeps response body until the stream rests
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
@@ -216,7 +207,6 @@ cdef struct exchange_t:
     uint8_t informational             # 1xx heads that came from upstream
     uint64_t allow                    # of a 405: methods that would have a route, as in conditions
     slices_t replay                   # own: the request body as sent, while XF_REPLAYABLE
-    slices_t copy                     # own: the request body so far, while XF_MIRROR
     attempt_t attempt
     timer_t total                     # the route's total_ms
     void** slots                      # arena: one word for each filter, zeroed
@@ -239,8 +229,6 @@ cdef struct host_t:
     void (*attempt_end)(exchange_t* x, bint reusable) noexcept nogil
     # Turns both streams into a tunnel: from here on only exchange_tunnel_ended follows.
     void (*tunnel_start)(exchange_t* x) noexcept nogil
-    # x has its whole request body in x.copy: a copy of it is sent, if there is room; takes x.copy.
-    void (*mirror)(exchange_t* x) noexcept nogil
     # The exchange is over and logged: the downstream takes its stream and frees it.
     void (*exchange_done)(exchange_t* x) noexcept nogil
     # Arms t to fire after ms; moves it if armed. ms 0 disarms.

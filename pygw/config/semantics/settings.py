@@ -29,8 +29,6 @@ def setting_warnings(data: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _upstreams_of(route: Any) -> set[Any]:
-    """The names of upstreams in a route: its own, those of a split, a mirror's."""
+    """The names of upstreams in a route: its own, or those of a split."""
     upstream = mapping(route).get("upstream")
-    names = set(mapping(upstream)) if isinstance(upstream, Mapping) else {upstream}
-    mirror = mapping(route).get("mirror")
-    return names | {mapping(mirror).get("to") if isinstance(mirror, Mapping) else mirror}
+    return set(mapping(upstream)) if isinstance(upstream, Mapping) else {upstream}
