@@ -9,6 +9,7 @@ Read next: `layout`.
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -143,10 +144,21 @@ class Source:
         if node.style in ("|", ">"):
             header = HEADER.match(self.text, node.start)
             if header is None or "+" not in header[0]:
-                while last > first + 1 and not self.lines[last - 1].strip():
+                margin = self._margin(header[0] if header else "", first + 1, last)
+                while last > first + 1 and self._is_blank(last - 1, margin):
                     last -= 1
             node.end = min(self.begins[last], len(self.text))
         self.content.update(range(first + 1, last))
+
+    def _margin(self, header: str, first: int, last: int) -> float:
+        """Spaces before the text of a block; those beyond them are part of it (YAML 1.2 §8.1.1)."""
+        if any(c.isdigit() for c in header):
+            return 0  # counted from the parent's: whatever is there may be text
+        filled = (line for line in self.lines[first:last] if line.strip(" "))
+        return next((len(line) - len(line.lstrip(" ")) for line in filled), math.inf)
+
+    def _is_blank(self, line: int, margin: float) -> bool:
+        return not self.lines[line].strip() and len(self.lines[line]) <= margin
 
     def _comments(self) -> Iterator[Comment]:
         """Whatever begins with # outside of values."""

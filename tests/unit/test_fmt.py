@@ -259,6 +259,23 @@ def test_meaning_and_comments_stay_whatever_the_layout_was(seed: int) -> None:
     assert not any(line.endswith(" ") for line in neat.splitlines())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: |\n  x\n     \nb: 1\n",
+        "a: >\n  x\n    \n",
+        "b:\n  a: |-\n    x\n      \n  \n",
+        "a: |2\n    x\n   \nb: 1\n",
+        "a: |\n  x\n  \t\nb: 1\n",
+        "a: |\n  x\n  \nb: 1\n",
+    ],
+)
+def test_spaces_beyond_the_margin_of_a_block_are_text(text: str) -> None:
+    neat = formatted(text)
+    assert yaml.safe_load(neat) == yaml.safe_load(text)
+    assert formatted(neat) == neat
+
+
 @settings(deadline=None, max_examples=150)
 @given(seed=st.integers(0, 2**32))
 def test_garbled_text_is_formatted_or_refused(seed: int) -> None:
