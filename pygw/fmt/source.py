@@ -79,6 +79,8 @@ class Source:
                 if event.explicit or event.version or event.tags:
                     raise CannotFormat('a text with "---" or a directive is not formatted')
                 self.root = self._node(next(events), events)
+                if self.root.anchor:
+                    raise CannotFormat("nothing can refer to the whole text; take its anchor out")
         self.comments = list(self._comments())
 
     def is_gap(self, line: int) -> bool:
@@ -123,6 +125,8 @@ class Source:
                 break
             child = self._node(inner, events)
             if is_map:
+                if child.kind == "scalar" and child.end == child.start:
+                    raise CannotFormat("a text with a key of no characters is not formatted")
                 node.keys.append(child)
                 child = self._node(next(events), events)
             node.items.append(child)

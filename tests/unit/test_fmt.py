@@ -276,6 +276,18 @@ def test_spaces_beyond_the_margin_of_a_block_are_text(text: str) -> None:
     assert formatted(neat) == neat
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("&a\nb: 1\n", "take its anchor out"),
+        ("a: [1, ? ]\n", "a key of no characters"),
+    ],
+)
+def test_what_no_layout_can_keep_is_refused(text: str, why: str) -> None:
+    with pytest.raises(CannotFormat, match=why):
+        formatted(text)
+
+
 @settings(deadline=None, max_examples=150)
 @given(seed=st.integers(0, 2**32))
 def test_garbled_text_is_formatted_or_refused(seed: int) -> None:
