@@ -279,7 +279,7 @@ cdef int http1_write_response(response_t* response, int framing, uint32_t flags,
 cdef uint32_t http1_write_chunk_line(char* out, uint64_t size) noexcept nogil:
     cdef const char* digits = b"0123456789abcdef"
     cdef uint32_t count = 1, i
-    while size >> 4 * count and count < 16:
+    while count < 16 and size >> 4 * count:
         count += 1
     for i in range(count):
         out[count - 1 - i] = digits[size >> 4 * i & 15]
