@@ -47,7 +47,8 @@ test-debug: $(VENV)/with-test  ## run DEBUG_TESTS with BUG_ON and the malloc are
 
 test-asan: $(VENV)/with-test  ## run DEBUG_TESTS under AddressSanitizer and UBSan
 	PYGW_BUILD=asan $(SET_UP) build
-	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) $(DEBUG_TESTS) $(PYTEST_ARGS)
+	@# A report ends the process: captured by pytest's descriptors, nobody would ever see it.
+	$(call variant_env,asan) $(SANITIZERS) $(PYTEST_VARIANT) --capture=sys $(DEBUG_TESTS) $(PYTEST_ARGS)
 
 coverage: $(VENV)/with-test  ## run the suite on counting builds; tell which lines never ran
 	$(PY) tests/tools/coverage.py $(COVERAGE_ARGS)

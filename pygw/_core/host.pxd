@@ -60,8 +60,6 @@ cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil
 cdef void host_commit(worker_t* w, plan_t* plan) noexcept nogil
 # A prepared plan is not wanted: it goes.
 cdef void host_drop(worker_t* w, plan_t* plan) noexcept nogil
-# Both steps at once: 0 or E_CORE_MEMORY, as prepare.
-cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil
 # No further connection, no further request.
 cdef void host_drain(worker_t* w) noexcept nogil
 # Everything ends now; host_open falls to 0 in later turns.

@@ -283,13 +283,6 @@ cdef void host_commit(worker_t* w, plan_t* plan) noexcept nogil:
             on_plan_unpin(&w.downs, old)
 
 
-cdef int host_publish(worker_t* w, plan_t* plan) noexcept nogil:
-    cdef int error = host_prepare(w, plan)
-    if error == 0:
-        host_commit(w, plan)
-    return error
-
-
 cdef void host_drop(worker_t* w, plan_t* plan) noexcept nogil:
     plan.refs = 0
     on_plan_unpin(&w.downs, plan)

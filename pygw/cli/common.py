@@ -11,12 +11,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from ..config import Config
     from ..config.load import Loaded
 
 LOOKUP = ("pygw.yaml", "$PYGW_CONFIG", "/etc/pygw/pygw.yaml")
@@ -40,16 +39,6 @@ def named_config(path: str | None) -> str:
         looked = ", ".join(LOOKUP)
         raise click.UsageError(f"there is no configuration; name one ({looked} were looked for)")
     return found
-
-
-def read_config(path: str, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The checked configuration; one with errors ends the command with all of them, exit code 1."""
-    from ..config import ConfigError, load_config
-
-    try:
-        return load_config(path, overrides=overrides)
-    except ConfigError as error:
-        fail(str(error))
 
 
 def load_named(path: str | None) -> Loaded:

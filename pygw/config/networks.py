@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .files import read_file
 from .semantics.tools import items, mapping
 from .values import parse_network
 
@@ -68,14 +69,7 @@ def files_named(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            content = file.read(FILE_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such path"
-        raise ValueError(f"cannot read {path}: {reason}") from None
-    if len(content) > FILE_MAX_BYTES:
-        raise ValueError(f"{path} is larger than {FILE_MAX_BYTES >> 20}MiB")
+    content = read_file(path, FILE_MAX_BYTES)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

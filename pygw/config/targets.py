@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from .files import read_file
 from .template import Value, fill_template, has_values, split_template
 from .values import parse_host
 
@@ -165,14 +166,7 @@ def parse_body_file(value: object) -> BodyFile:
     """The content of the file at the path `value`, seen from the working directory."""
     if not isinstance(value, str) or not value:
         raise ValueError("must be the path of a file")
-    try:
-        with open(value, "rb") as file:
-            content = file.read(BODY_FILE_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such path"
-        raise ValueError(f"cannot read {value}: {reason}") from None
-    if len(content) > BODY_FILE_MAX_BYTES:
-        raise ValueError(f"{value} is larger than {BODY_FILE_MAX_BYTES >> 20}MiB")
+    content = read_file(value, BODY_FILE_MAX_BYTES)
     # A table of its own: what a machine's files say must not change an answer.
     kind, encoding = mimetypes.MimeTypes().guess_type(value)
     if kind is None or encoding is not None:

@@ -15,29 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_run import Run, call, get
+from tests.e2e.commands import Run, call, get
 from tests.peers import process
 from tests.peers.link import until
 from tests.peers.origin import Origin
 from tests.peers.payload import answer
 
 SAID = re.compile(r"^\d\d:\d\d:\d\d (reload .*|nothing to reload.*)$", re.MULTILINE)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """Starts `pygw run`; what still runs at the end is killed."""
-    runs: list[Run] = []
-
-    def start(*arguments: str) -> Run:
-        runs.append(Run(tmp_path, *arguments))
-        return runs[-1]
-
-    yield start
-    for each in runs:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
 
 
 def write(folder: Path, body: str, more: str = "", listeners: str = "{bind: 127.0.0.1:0}") -> str:
