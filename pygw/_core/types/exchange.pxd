@@ -245,4 +245,5 @@ cdef struct host_t:
     void* ids                         # borrow(worker, for ever): ids_t of ids.pxd
     buffers_t* buffers                # borrow(worker, for ever)
     void* deflaters                   # borrow(worker, for ever): deflaters_t of deflater.pxd
+    void* hooks                       # borrow(worker, for ever): hooks_t of hook.pxd
     uint64_t* counters                # borrow(worker, for ever): stats.pxd
