@@ -42,8 +42,8 @@ cdef struct response_view_t:
 # --- one call -------------------------------------------------------------------------------------
 
 # What a run of a hook came to. REPLY: reply_set was called by the host table. WAIT: the runtime
-# will call hook_resume, or hear `cancel`; exactly one of the two. FAILED: `call.error` says why; the
-# policy of the hook decides what becomes of the exchange.
+# will call hook_resume, or hear `cancel`; exactly one of the two. FAILED: `call.error` says why,
+# the policy of the hook decides what becomes of the exchange.
 ctypedef enum outcome_t:
     OUTCOME_NEXT = 0
     OUTCOME_REPLY = 1
