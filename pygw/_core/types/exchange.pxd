@@ -42,6 +42,7 @@ ctypedef verdict_t (*filter_body_fn)(exchange_t* x, const filter_t* f,
                                      slices_t* body, bint last) noexcept nogil
 ctypedef void (*filter_log_fn)(exchange_t* x, const filter_t* f) noexcept nogil
 ctypedef void (*filter_cancel_fn)(exchange_t* x, const filter_t* f, int phase) noexcept nogil
+ctypedef void (*filter_gather_fn)(exchange_t* x, const filter_t* f, int phase) noexcept nogil
 ctypedef void (*filter_free_fn)(void* conf) noexcept nogil
 
 # What a filter can do. A NULL member costs nothing: the filter is not in that phase's chain.
@@ -53,6 +54,10 @@ ctypedef void (*filter_free_fn)(void* conf) noexcept nogil
 # A response body filter that keeps bytes only for the sake of fewer, larger pieces sets XF_HELD:
 # it is called with an empty queue (`last` False) when nothing more is at hand, so that nothing is
 # delayed. Others hear that call as well.
+# A filter that needs the whole body before its head goes on sets XF_GATHER_REQUEST or _RESPONSE and
+# answers WAIT in that head's phase: the body then stays in side.arrived, its source is not paused,
+# and `gather` is called for each piece and for the end (side.end_arrived) until it resumes. It
+# bounds what it lets gather, and sees the body before filters that work on pieces do.
 cdef struct filter_ops_t:
     const char* name                  # static
     filter_head_fn request
@@ -62,6 +67,7 @@ cdef struct filter_ops_t:
     filter_body_fn response_body
     filter_log_fn log
     filter_cancel_fn cancel           # the exchange ends while this filter's WAIT is pending
+    filter_gather_fn gather           # body came while it waits for all of it: see XF_GATHER_*
     filter_free_fn conf_free          # the plan ends; NULL when conf lies in the plan's arena
     bint edits_request_body
     bint edits_response_body
@@ -122,6 +128,8 @@ cdef struct plan_t:
     uint32_t route_count
     upstream_t* upstreams             # plan
     uint32_t upstream_count
+    void** hooks                      # plan: hook_t of hook.pxd, in the order of the text
+    uint32_t hook_count
     listener_conf_t* listeners        # plan
     uint32_t listener_count
     limits_t limits
@@ -181,6 +189,8 @@ cdef enum exchange_flag:
     XF_BYPASS = 512                   # the response goes past its chain (a fault's answer)
     XF_ID_MADE = 1024                 # request_id is a UUID of ours
     XF_HELD = 2048                    # a filter keeps response body until the stream rests
+    XF_GATHER_REQUEST = 4096          # a filter waits for the whole request body
+    XF_GATHER_RESPONSE = 8192         # the same for the response's
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
 # arrives, given back after its log phase.
@@ -210,6 +220,7 @@ cdef struct exchange_t:
     attempt_t attempt
     timer_t total                     # the route's total_ms
     void** slots                      # arena: one word for each filter, zeroed
+    void* vars                        # arena: var_t of hook.pxd; what hooks keep here
     span_t* params                    # arena: what the path gave for route.param_names; NULL: none
     span_t reply_body                 # plan or arena: body of our own answer
     span_t request_id                 # arena or head: X-Request-ID

@@ -1,21 +1,21 @@
-# Owns: what a hook is to the chain, and what a language's runtime is to a hook.
+# Owns: what a hook is to the chain, what a language's runtime is to a hook, what a hook may call.
 # Thread and GIL: declarations only; a worker's loop calls without the GIL unless stated.
 # Never does: name a language. filters/hook.pyx wraps every hook; runtimes/* carry them.
-# Read next: types/exchange.pxd, then runtimes/.
+# Read next: types/exchange.pxd, then filters/hook.pxd, hooks.pxd, runtimes/.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from pygw._core.types.header cimport span_t, header_t
-from pygw._core.types.memory cimport slices_t
+from pygw._core.types.memory cimport blocks_t, buffer_t, slices_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport exchange_t, filter_t, host_t
 
 # --- views: what native code and LuaJIT read ------------------------------------------------------
 #
 # The layout of proto/pygw/v1: `pygw gen` writes the same structs for C, LuaJIT and others, and each
-# checks the hash of the layout when it is loaded. Filled before each call and before each resume,
-# pointed at nothing after it. Structs grow at their end only; `size` tells how far they go.
-
-# Entries with HF_REMOVED or HF_HOP are not there for a hook.
+# checks the hash of the layout when it is loaded. Filled by hook_enter, after each edit, and
+# emptied by hook_leave. Structs grow at their end only; `size` tells how far they go.
+#
+# Entries with HF_REMOVED or HF_HOP are not there for a hook. `headers` may move with each edit.
 cdef struct request_view_t:
     uint32_t size
     uint8_t version                   # 10, 11, 20
@@ -26,11 +26,12 @@ cdef struct request_view_t:
     span_t path
     span_t query                      # without '?'
     span_t client                     # its address as text
-    span_t id                         # request id; empty: none yet
-    span_t body
+    span_t id                         # request id; empty: none yet (host.request_id makes one)
+    span_t body                       # the whole body, or the piece at hand
     const header_t* headers           # borrow(exchange, until the next edit)
     uint32_t header_count
 
+# In the request's phases all of it is empty.
 cdef struct response_view_t:
     uint32_t size
     uint16_t status
@@ -41,15 +42,16 @@ cdef struct response_view_t:
 
 # --- one call -------------------------------------------------------------------------------------
 
-# What a run of a hook came to. REPLY: reply_set was called by the host table. WAIT: the runtime
-# will call hook_resume, or hear `cancel`; exactly one of the two. FAILED: `call.error` says why,
-# the policy of the hook decides what becomes of the exchange.
+# What a run of a hook came to. REPLY: host.reply was called and is meant. WAIT: the runtime will
+# call hook_resume, or hear `cancel`; exactly one of the two. FAILED: `call.error` says why and
+# `call.fault` of which kind; the policy of the hook decides what becomes of the exchange.
 ctypedef enum outcome_t:
     OUTCOME_NEXT = 0
     OUTCOME_REPLY = 1
     OUTCOME_WAIT = 2
     OUTCOME_FAILED = 3
     OUTCOME_ABORT = 4
+    OUTCOMES = 5
 
 # Why a hook failed: for counters and policy. The text is in call.error.
 cdef enum hook_fault:
@@ -60,22 +62,43 @@ cdef enum hook_fault:
     HOOK_FAULTS = 5
 
 # One run of one hook in one phase. For a run that does not wait it lives on the stack of
-# filters/hook.pyx; one that answers WAIT is kept in the exchange's arena until it is over, at the
-# same address from the beginning (the filter decides by hook.may_wait).
+# filters/hook.pyx; where hook.may_wait, in hooks_t.calls, at the same address until it is over.
 cdef struct hook_call_t:
     exchange_t* x                     # borrow(exchange, until the call is over)
     const hook_t* hook                # plan
+    hooks_t* hooks                    # borrow(worker, for ever): what the host table takes as ctx
     uint8_t phase                     # enum phase
     uint8_t fault                     # hook_fault when it failed
-    uint8_t last                      # body phases, streamed: the body's end
+    uint8_t last                      # body phases: `body` ends with this
     uint8_t waiting                   # WAIT was answered and neither resumed nor cancelled
-    slices_t* body                    # borrow(exchange, until the call returns): NULL: not streamed
-    span_t whole                      # body phases, buffered: the whole body; else empty
+    uint8_t chain_phase               # the phase in which the chain waits for it
+    uint8_t replaced                  # body phases: `fresh` stands in for the body at hand
+    span_t body                       # the whole body, or the piece at hand; as in the view
+    buffer_t* flat                    # own (one reference): holds `body`; NULL: somebody else does
+    slices_t fresh                    # own: what body_set gave
+    slices_t rest                     # own: pieces that were not given to it yet (stream)
+    reply_t* reply                    # arena: what host.reply said; NULL: nothing
     uint64_t started_ns               # 0: not timed
-    uint64_t deadline_ns              # monotonic; 0: none
+    uint64_t deadline_ns              # monotonic, of a run that may wait; 0: none
     void* run                         # own(runtime): its coroutine or task while WAIT is pending
     timer_t timer                     # deadline of a run that waits
-    char error[512]                   # a failed run's message with file and line, NUL-terminated
+    hook_call_t* next                 # borrow(exchange, until it is over): others that wait
+    char* error                       # borrow(worker, for ever): HOOK_ERROR_MAX bytes; a failed
+                                      # run's message with file and line, NUL-terminated
+
+# An answer in the making; applied when the run comes to REPLY.
+cdef struct reply_t:
+    uint32_t status
+    span_t content_type               # arena
+    span_t body                       # arena
+    header_t* fields                  # arena: HOOK_REPLY_FIELDS; only name and value count
+    uint32_t field_count
+
+# A variable of an exchange, which all its hooks share.
+cdef struct var_t:
+    var_t* next                       # arena
+    span_t name                       # arena
+    span_t value                      # arena: any bytes
 
 # --- what a plan knows ----------------------------------------------------------------------------
 
@@ -83,8 +106,10 @@ cdef enum hook_policy:
     HOOK_FAIL = 0                     # the exchange is answered 500 (502 in the response phases)
     HOOK_SKIP = 1                     # as if the hook were not there
 
+# BODY_WHOLE: the head waits until the body is complete, so that a hook can edit both by it. The
+# call in the body phase has `body` with `last`, also where there is no body.
 cdef enum hook_body:
-    HOOK_BODY_NONE = 0
+    HOOK_BODY_NONE = 0                # its body phases are not called
     HOOK_BODY_WHOLE = 1               # held until complete, at most body_max bytes
     HOOK_BODY_STREAM = 2              # piece by piece
 
@@ -97,6 +122,7 @@ cdef struct hook_t:
     span_t config                     # plan: the hook's own configuration as JSON
     void* loaded                      # own(runtime): from load until release; NULL before
     uint16_t phases                   # bit by enum phase: those in which it has code
+    uint8_t runtime                   # enum runtime
     uint8_t policy                    # hook_policy
     uint8_t body                      # hook_body of its body phases
     uint8_t may_wait                  # a run may answer WAIT
@@ -104,15 +130,21 @@ cdef struct hook_t:
     uint32_t body_max                 # bytes of HOOK_BODY_WHOLE
     uint32_t place                    # in the worker's table of hook counters
 
-# One language. `state` is the worker's own of that language.
+# One language. `state` is the worker's own of that language, made by `open` when a first plan needs
+# it and kept until the worker ends.
 cdef struct runtime_ops_t:
     const char* name                  # static: "lua", "python", "native"
+    # The worker's state of this language; NULL with the reason in `error` (size bytes).
+    void* (*open)(hooks_t* hooks, char* error, uint32_t size) noexcept nogil
+    # The worker ends: every hook was released.
+    void (*close)(void* state) noexcept nogil
     # Makes the hook ready in this worker, on the loop's thread, before its plan is served (the GIL
     # is not held). 0, or an E_* with the reason in `error` (size bytes).
     int (*load)(void* state, hook_t* hook, char* error, uint32_t size) noexcept nogil
-    # The plan ends: no call is pending any more.
+    # The plan ends: no call is pending any more. Only after a load that answered 0.
     void (*release)(void* state, hook_t* hook) noexcept nogil
-    # Runs the hook. May answer WAIT only if hook.may_wait.
+    # Runs the hook; views are filled, hooks.running is the call. WAIT only if hook.may_wait. In the
+    # log phase the outcome counts for nothing but FAILED, and WAIT is not allowed.
     outcome_t (*call)(void* state, hook_call_t* call) noexcept nogil
     # The exchange or the deadline ends a run that waits; `run` is gone after it.
     void (*cancel)(void* state, hook_call_t* call) noexcept nogil
@@ -123,10 +155,91 @@ cdef enum runtime:
     RUNTIME_PYTHON = 2
     RUNTIMES = 3
 
+# --- what a hook may call -------------------------------------------------------------------------
+
+cdef enum hook_side:
+    SIDE_REQUEST = 0
+    SIDE_RESPONSE = 1
+
+# What a host function answers instead of 0 or a count.
+cdef enum host_error:
+    HOST_DEAD = -1                    # no call runs: what it was about is over
+    HOST_BAD = -2                     # bytes that the wire forbids there, or no such value
+    HOST_OURS = -3                    # a field that the gateway writes itself
+    HOST_LATE = -4                    # that head, or the response's, has left
+    HOST_PHASE = -5                   # it has no meaning in this phase
+    HOST_FULL = -6                    # a bound, or memory
+    HOST_NONE = -7                    # there is no such thing
+
+# The functions of a worker for hooks in any language, one static table. `ctx` is the worker's
+# hooks_t; all act on the call that runs, and answer HOST_DEAD (NULL, 0) when none does. Bytes that
+# are given are copied; what is given back lies in the exchange and stays until the run is over,
+# entries of a head until the next edit. Every value is checked like the wire: names are tokens, no
+# CR, LF or NUL, no field that frames a message or belongs to one connection.
+cdef struct hook_host_t:
+    uint32_t size                     # bytes of this struct: it grows at its end only
+    uint32_t abi                      # HOOK_ABI
+    uint64_t layout                   # hash of the views' layout
+    const request_view_t* (*request)(void* ctx) noexcept nogil
+    const response_view_t* (*response)(void* ctx) noexcept nogil
+    # The first field of the name (any case) behind `after` (NULL: from the beginning); NULL: none.
+    const header_t* (*header_find)(void* ctx, int side, const char* name, uint32_t name_len,
+                                   const header_t* after) noexcept nogil
+    # The next field that is there; NULL: no more.
+    const header_t* (*header_next)(void* ctx, int side, const header_t* after) noexcept nogil
+    # Takes the place of all fields of the name / one more / takes out all (how many they were).
+    int (*header_set)(void* ctx, int side, const char* name, uint32_t name_len,
+                      const char* value, uint32_t value_len) noexcept nogil
+    int (*header_add)(void* ctx, int side, const char* name, uint32_t name_len,
+                      const char* value, uint32_t value_len) noexcept nogil
+    int (*header_del)(void* ctx, int side, const char* name, uint32_t name_len) noexcept nogil
+    # For the service; routing is over. A path is clean by the rules of retarget.pxd.
+    int (*method_set)(void* ctx, const char* ptr, uint32_t len) noexcept nogil
+    int (*path_set)(void* ctx, const char* ptr, uint32_t len) noexcept nogil
+    int (*query_set)(void* ctx, const char* ptr, uint32_t len) noexcept nogil
+    int (*status_set)(void* ctx, uint32_t status) noexcept nogil
+    # An answer of the hook's own; the run must then come to REPLY. Once a run; fields after it.
+    int (*reply)(void* ctx, uint32_t status, const char* content_type, uint32_t type_len,
+                 const char* body, uint32_t body_len) noexcept nogil
+    int (*reply_header)(void* ctx, const char* name, uint32_t name_len,
+                        const char* value, uint32_t value_len) noexcept nogil
+    # Body phases: these bytes instead of the body, or of the piece, at hand.
+    int (*body_set)(void* ctx, const char* ptr, uint32_t len) noexcept nogil
+    # Variables of the exchange, which all hooks of its chain share; any bytes.
+    const span_t* (*var_get)(void* ctx, const char* name, uint32_t name_len) noexcept nogil
+    int (*var_set)(void* ctx, const char* name, uint32_t name_len,
+                   const char* value, uint32_t value_len) noexcept nogil
+    # A line on standard error, bounded in length and number; level: enum log_level.
+    int (*log)(void* ctx, uint32_t level, const char* ptr, uint32_t len) noexcept nogil
+    uint64_t (*unix_ms)(void* ctx) noexcept nogil
+    uint64_t (*monotonic_ns)(void* ctx) noexcept nogil
+    # The request's id, made if it has none; NULL without memory.
+    const span_t* (*request_id)(void* ctx) noexcept nogil
+    # What call.error is to say when the run comes to FAILED.
+    int (*fail)(void* ctx, const char* ptr, uint32_t len) noexcept nogil
+
+cdef enum log_level:
+    LOG_DEBUG = 0
+    LOG_INFO = 1
+    LOG_WARNING = 2
+    LOG_ERROR = 3
+    LOG_LEVELS = 4
+
+cdef enum:
+    HOOK_ABI = 1
+
 # A worker's hooks: behind host_t.hooks.
 cdef struct hooks_t:
     host_t* host                      # borrow(worker, for ever)
-    void* states[3]                   # own(runtime): by enum runtime; NULL until first needed
+    const hook_host_t* api            # static
     request_view_t request            # the views of the call that runs
     response_view_t response
     hook_call_t* running              # borrow(its caller, until it returns); NULL: none runs
+    void* states[3]                   # own(runtime): by enum runtime; NULL until first needed
+    blocks_t calls                    # of runs that may wait
+    uint64_t log_since_ms             # of this window
+    uint32_t log_lines                # in it
+    uint32_t log_dropped              # beyond HOOK_LOG_LINES
+    void (*write)(void* arg, const char* line, size_t size) noexcept nogil   # a line of the log
+    void* write_arg                   # borrow(worker, for ever)
+    char error[1024]                  # HOOK_ERROR_MAX: of the run that fails
