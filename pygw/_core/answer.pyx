@@ -96,7 +96,7 @@ cdef void answer_throttle(exchange_t* x) noexcept nogil:
     cdef side_t* side = &x.response_side
     cdef stream_t* up = x.attempt.stream
     cdef uint64_t bytes
-    if up == NULL:
+    if up == NULL or x.flags & XF_GATHER_RESPONSE:
         return
     if x.down.queued >= WRITE_HIGH:
         x.down.ops.flush(x.down)         # what is only gathered does not count as slow

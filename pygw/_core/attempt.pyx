@@ -248,6 +248,8 @@ cdef void attempt_throttle(exchange_t* x) noexcept nogil:
     cdef side_t* side = &x.request_side
     cdef stream_t* up = x.attempt.stream
     cdef uint64_t bytes = side.arrived.bytes + side.hand.bytes + side.passed.bytes
+    if unlikely(x.flags & XF_GATHER_REQUEST):
+        return
     if up != NULL:
         if up.queued >= WRITE_HIGH:
             up.ops.flush(up)             # what is only gathered does not count as slow

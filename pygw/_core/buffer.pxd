@@ -16,6 +16,8 @@ cdef void buffers_init(buffers_t* home, uint64_t max_bytes) noexcept nogil
 cdef void buffers_fini(buffers_t* home) noexcept nogil
 # An empty buffer of a class (buffer_class) with one reference; NULL beyond max_bytes.
 cdef buffer_t* buffer_take(buffers_t* home, int kind) noexcept nogil
+# The same of any size, for bytes that must lie side by side; it is never kept for reuse.
+cdef buffer_t* buffer_take_sized(buffers_t* home, uint32_t size) noexcept nogil
 cdef void buffer_ref(buffer_t* b) noexcept nogil
 # Drops a reference; the last one gives the buffer back. NULL is allowed.
 cdef void buffer_unref(buffer_t* b) noexcept nogil

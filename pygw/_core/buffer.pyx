@@ -63,6 +63,26 @@ cdef buffer_t* buffer_take(buffers_t* home, int kind) noexcept nogil:
     return b
 
 
+cdef buffer_t* buffer_take_sized(buffers_t* home, uint32_t size) noexcept nogil:
+    cdef buffer_t* b = NULL
+    if unlikely(home.live_bytes + size > home.max_bytes):
+        return NULL
+    if likely(not shortage()):
+        b = <buffer_t*>malloc(sizeof(buffer_t) + size)
+    if b == NULL:
+        return NULL
+    b.next = NULL
+    b.home = home
+    b.refs = 1
+    b.cap = size
+    b.used = 0
+    b.kind = BUFFER_CLASSES
+    home.live += 1
+    home.live_bytes += size
+    home.made += 1
+    return b
+
+
 cdef void buffer_ref(buffer_t* b) noexcept nogil:
     BUG_ON(b.refs == 0)
     b.refs += 1
@@ -79,7 +99,7 @@ cdef void buffer_unref(buffer_t* b) noexcept nogil:
     home = b.home
     home.live -= 1
     home.live_bytes -= b.cap
-    if PYGW_DEBUG or home.spare[b.kind] >= SPARES[b.kind]:
+    if PYGW_DEBUG or b.kind == BUFFER_CLASSES or home.spare[b.kind] >= SPARES[b.kind]:
         free(b)
         return
     b.next = home.free[b.kind]

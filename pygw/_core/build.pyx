@@ -16,11 +16,12 @@ from pygw._core.build_filters cimport chain_free
 from pygw._core.build_routes cimport routes_build
 from pygw._core.build_upstreams cimport upstreams_build
 from pygw._core.check cimport BUG_ON
+from pygw._core.filters.hook cimport hook_of
 from pygw._core.filters.ranges cimport ranges_build
 from pygw._core.limits cimport HEAD_MAX, HEADERS_MAX, PLAN_BYTES_MAX, START_LINE_SLACK
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_unique
 from pygw._core.part import PlanError
-from pygw._core.types.exchange cimport listener_conf_t, plan_t
+from pygw._core.types.exchange cimport chain_t, listener_conf_t, plan_t
 
 cdef enum:
     PLAN_VERSION = 1
@@ -95,7 +96,26 @@ cdef int plan_fill(plan_t* plan, Part root) except -1:
     listeners_build(plan, root)
     upstreams_build(plan, root)
     routes_build(plan, root)
+    hooks_collect(plan)
     return root.finish()
+
+
+# Every hook of every chain: they are loaded before the plan is served.
+cdef int hooks_collect(plan_t* plan) except -1:
+    cdef uint32_t i, k, count = 0
+    cdef chain_t* chain
+    for i in range(plan.route_count):
+        count += plan.routes[i].chain.filter_count
+    if count == 0:
+        return 0
+    plan.hooks = <void**>plan_alloc(&plan.arena, count * sizeof(void*))
+    for i in range(plan.route_count):
+        chain = &plan.routes[i].chain
+        for k in range(chain.filter_count):
+            if hook_of(&chain.filters[k]) != NULL:
+                plan.hooks[plan.hook_count] = hook_of(&chain.filters[k])
+                plan.hook_count += 1
+    return 0
 
 
 def no_constant(text: str) -> None:

@@ -11,6 +11,7 @@ from pygw._core.filters.cors cimport cors_build
 from pygw._core.filters.echo cimport echo_build
 from pygw._core.filters.gzip cimport gzip_build
 from pygw._core.filters.headers cimport headers_build
+from pygw._core.filters.hook cimport hook_build
 from pygw._core.filters.ip cimport ip_build
 from pygw._core.filters.maintenance cimport maintenance_build
 from pygw._core.filters.prefix cimport prefix_build
@@ -58,6 +59,7 @@ filter_register("gzip", gzip_build)
 filter_register("cors", cors_build)
 filter_register("maintenance", maintenance_build)
 filter_register("request_id", request_id_build)
+filter_register("hook", hook_build)
 
 
 # --- chains ---------------------------------------------------------------------------------------

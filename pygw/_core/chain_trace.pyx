@@ -161,6 +161,11 @@ cdef void on_log(exchange_t* x, const filter_t* f) noexcept nogil:
     t.inner.ops.log(x, &t.inner)
 
 
+cdef void on_gather(exchange_t* x, const filter_t* f, int phase) noexcept nogil:
+    cdef traced_t* t = traced_of(f)
+    t.inner.ops.gather(x, &t.inner, phase)
+
+
 cdef void on_cancel(exchange_t* x, const filter_t* f, int phase) noexcept nogil:
     cdef traced_t* t = traced_of(f)
     t.inner.ops.cancel(x, &t.inner, phase)
@@ -191,6 +196,8 @@ cdef void wrap(traced_t* t) noexcept nogil:
         t.ops.log = on_log
     if t.ops.cancel != NULL:
         t.ops.cancel = on_cancel
+    if t.ops.gather != NULL:
+        t.ops.gather = on_gather
     if t.ops.conf_free != NULL:
         t.ops.conf_free = on_conf_free
 

@@ -239,6 +239,7 @@ cdef class DryRun:
 
     def __cinit__(self, bytes plan_json not None) -> None:
         cdef plan_t* plan
+        cdef char why[1024]   # HOOK_ERROR_MAX
         self.spare, self.ends, self.services = [], [], []
         self.w = &self.d.worker
         trace_init(&self.d.trace)
@@ -257,9 +258,12 @@ cdef class DryRun:
         except BaseException:
             self.close()
             raise
-        if trace_plan(&self.d.trace, plan) != 0 or host_prepare(self.w, plan) != 0:
+        why[0] = 0
+        if trace_plan(&self.d.trace, plan) != 0 or host_prepare(self.w, plan, why) != 0:
             plan_free(plan)
             self.close()
+            if why[0] != 0:
+                raise RuntimeError(why.decode(errors="replace"))
             raise MemoryError
         host_commit(self.w, plan)
         self.fill()

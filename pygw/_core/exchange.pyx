@@ -20,6 +20,7 @@ from pygw._core.fault cimport (
     E_DOWN_CLOSED, E_DOWN_RESET, E_DOWN_SLOW_READER, E_HOOK_ABORTED)
 from pygw._core.exchange_memory cimport EXCHANGE_MAGIC, exchange_body_drop, exchange_count
 from pygw._core.forwarding cimport forwarding_begin
+from pygw._core.gather cimport gather_request, gather_response
 from pygw._core.half cimport half_cut
 from pygw._core.ids cimport ids_t
 from pygw._core.reply cimport reply_fault
@@ -127,7 +128,7 @@ cdef void request_pump(exchange_t* x) noexcept nogil:
     cdef verdict_t verdict
     cdef bint last
     if not side.head_passed or side.running or x.waiting[<int>PHASE_REQUEST_BODY]:
-        attempt_throttle(x)
+        gather_request(x)
         return
     if x.route.chain.counts[<int>PHASE_REQUEST_BODY] == 0:
         slices_move(&side.passed, &side.arrived)
@@ -308,7 +309,7 @@ cdef void response_pump(exchange_t* x) noexcept nogil:
     cdef verdict_t verdict
     cdef bint last
     if not side.head_passed or side.running or x.waiting[<int>PHASE_RESPONSE_BODY]:
-        answer_throttle(x)
+        gather_response(x)
         return
     if x.flags & XF_BYPASS or x.route.chain.counts[<int>PHASE_RESPONSE_BODY] == 0:
         slices_move(&side.passed, &side.arrived)

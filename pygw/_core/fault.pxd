@@ -70,7 +70,11 @@ cdef enum fault:
     E_CORE_METHOD = -69           # routes match but for the method
     E_CORE_MAINTENANCE = -75      # a maintenance filter
     E_HOOK_ABORTED = -80
-    E_LAST = -81
+    E_HOOK_FAILED = -81           # a hook failed before the service answered
+    E_HOOK_LATE = -82             # the same: past its deadline
+    E_HOOK_RESPONSE = -83         # a hook failed on the service's answer
+    E_HOOK_BODY_LENGTH = -84      # an answer is longer than the hook that holds it takes
+    E_LAST = -85
 
 cdef struct fault_t:
     uint8_t side              # fault_side

@@ -179,9 +179,24 @@ cdef void fill_core() noexcept nogil:
                 b"A hook ended the request."))
 
 
+cdef void fill_hooks() noexcept nogil:
+    cdef const char* token = b"proxy_internal_error"
+    row(E_HOOK_FAILED, b"E_HOOK_FAILED",
+        fault_t(SIDE_HOOK, 500, False, b"hook_failed", token, b"A hook failed."))
+    row(E_HOOK_LATE, b"E_HOOK_LATE",
+        fault_t(SIDE_HOOK, 500, False, b"hook_late", token, b"A hook took too long."))
+    row(E_HOOK_RESPONSE, b"E_HOOK_RESPONSE",
+        fault_t(SIDE_HOOK, 502, False, b"hook_failed_on_response", token,
+                b"A hook failed on the response of the service."))
+    row(E_HOOK_BODY_LENGTH, b"E_HOOK_BODY_LENGTH",
+        fault_t(SIDE_HOOK, 502, False, b"hook_body_too_large", b"http_response_body_size",
+                b"The response is longer than a hook takes."))
+
+
 fill_down()
 fill_up()
 fill_core()
+fill_hooks()
 
 
 def faults() -> dict[str, dict[str, object]]:

@@ -10,6 +10,7 @@ from pygw._core.types.memory cimport buffers_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.transport cimport transports_t
 from pygw._core.types.exchange cimport host_t, plan_t
+from pygw._core.types.hook cimport hooks_t
 from pygw._core.access_log cimport access_log_t
 from pygw._core.clock cimport loop_clock_t
 from pygw._core.deflater cimport deflaters_t
@@ -48,14 +49,16 @@ cdef struct worker_t:
     listeners_t listeners
     access_log_t log
     malformed_t malformed
+    hooks_t hooks
 
 # `w` is zeroed. `log_fd` is taken over. 0 or a negative E_*.
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil
 # Everything is closed: gives memory back.
 cdef void host_fini(worker_t* w) noexcept nogil
-# Two steps to a new plan. Prepare does all that can fail: it ties the plan's targets to pools. 0,
-# and commit or drop must follow; or E_CORE_MEMORY, and `plan` is still the caller's.
-cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil
+# Two steps to a new plan. Prepare does all that can fail: it ties the plan's targets to pools and
+# loads its hooks. 0, and commit or drop must follow; or a negative E_*, `plan` is still the
+# caller's, and `why` (HOOK_ERROR_MAX bytes) says what a hook said, or nothing.
+cdef int host_prepare(worker_t* w, plan_t* plan, char* why) noexcept nogil
 # Makes a prepared plan current by one store; the old one goes when its last exchange does.
 cdef void host_commit(worker_t* w, plan_t* plan) noexcept nogil
 # A prepared plan is not wanted: it goes.

@@ -7,7 +7,7 @@
 from libc.string cimport memcpy
 from posix.time cimport clock_gettime, timespec
 from pygw._core.check cimport BUG_ON, unlikely
-from pygw._core.limits cimport BUFFERS_BYTES_MAX, HEARTBEAT_MS
+from pygw._core.limits cimport BUFFERS_BYTES_MAX, HEARTBEAT_MS, HOOK_ERROR_MAX
 from pygw._core.types.address cimport address_t
 from pygw._core.types.upstream cimport standing_t, target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
@@ -20,6 +20,7 @@ from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOW
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
 from pygw._core.exchange cimport exchange_tunnel_ended
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
+from pygw._core.hooks cimport hooks_fini, hooks_init, hooks_load, hooks_release
 from pygw._core.ids cimport ids_init, ids_random
 from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
@@ -30,6 +31,7 @@ from pygw._core.pool cimport (
     pool_attempt_start, pool_attempt_end)
 from pygw._core.relay cimport relay_t, relays_init, relays_fini, relay_start, relay_stop
 from pygw._core.resolver cimport resolver_close, resolver_init
+from pygw._core.runtimes.hook_host cimport hook_host
 from pygw._core.standing cimport (
     standing_get, standing_unref, standings_init, standings_fini)
 from pygw._core.stats cimport (
@@ -120,6 +122,7 @@ cdef void on_down_closed(downs_t* home) noexcept nogil:
 
 cdef void on_plan_unpin(downs_t* home, plan_t* plan) noexcept nogil:
     cdef worker_t* w = <worker_t*>home.host.worker
+    hooks_release(&w.hooks, plan)
     plan_untie(w, plan)
     w.plans -= 1
     w.plans_bytes -= plan_bytes(plan)
@@ -175,6 +178,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.ids = &w.ids
     h.buffers = &w.buffers
     h.deflaters = &w.deflaters
+    h.hooks = &w.hooks
     h.counters = w.counters
 
 
@@ -186,6 +190,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     host_fill(w)
     buffers_init(&w.buffers, BUFFERS_BYTES_MAX)
     malformed_init(&w.malformed, counters)
+    hooks_init(&w.hooks, &w.host, hook_host())
     deflaters_init(&w.deflaters, &w.buffers)
     transports_init(&w.transports, loop, &w.buffers)
     w.transports.connect = transport_connect
@@ -225,6 +230,7 @@ cdef void host_fini(worker_t* w) noexcept nogil:
     downs_fini(&w.downs)
     pools_fini(&w.pools)
     standings_fini(&w.standings)
+    hooks_fini(&w.hooks)
     transports_fini(&w.transports)
     deflaters_fini(&w.deflaters)
     buffers_fini(&w.buffers)
@@ -245,7 +251,20 @@ cdef void plan_untie(worker_t* w, plan_t* plan) noexcept nogil:
                 target.pool = NULL
 
 
-cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil:
+cdef int host_prepare(worker_t* w, plan_t* plan, char* why) noexcept nogil:
+    cdef int error = plan_tie(w, plan)
+    why[0] = 0
+    if error == 0:
+        error = hooks_load(&w.hooks, plan, why, HOOK_ERROR_MAX)
+    if error != 0:
+        plan_untie(w, plan)
+        return error
+    w.plans += 1
+    w.plans_bytes += plan_bytes(plan)
+    return 0
+
+
+cdef int plan_tie(worker_t* w, plan_t* plan) noexcept nogil:
     cdef uint32_t i, k
     cdef upstream_t* u
     cdef standing_t* standing
@@ -253,18 +272,14 @@ cdef int host_prepare(worker_t* w, plan_t* plan) noexcept nogil:
         u = &plan.upstreams[i]
         standing = standing_get(&w.standings, u.name)
         if standing == NULL:
-            plan_untie(w, plan)
             return E_CORE_MEMORY
         u.standing = standing
         u.tied = True
         for k in range(u.target_count):
             u.targets[k].pool = pool_get(&w.pools, &u.targets[k])
             if u.targets[k].pool == NULL:
-                plan_untie(w, plan)
                 return E_CORE_MEMORY
             u.targets[k].health = &(<pool_t*>u.targets[k].pool).health
-    w.plans += 1
-    w.plans_bytes += plan_bytes(plan)
     return 0
 
 

@@ -67,6 +67,17 @@ cdef enum:
     GZIP_STREAMS_MAX = 1024        # compressed at once; more leave as they are
     GZIP_STREAM_BYTES = 524288     # memory of one stream's compressor, at most
     GZIP_SPARE = 16                # compressors kept ready for reuse
+    # hooks
+    HOOK_ERROR_MAX = 1024          # bytes of a failed run's message
+    HOOK_CODE_MAX = 16777216       # bytes of one hook's source
+    HOOK_CONFIG_MAX = 65536        # bytes of its configuration
+    HOOK_BODY_MAX = 67108864       # what body_max of a hook may be set to
+    HOOK_REPLY_FIELDS = 64         # fields of one reply
+    HOOK_VARS = 64                 # variables of one exchange
+    HOOK_VAR_BYTES = 65536         # of one name and value
+    HOOK_LINE_MAX = 1024           # bytes of one line that a hook logs
+    HOOK_LOG_LINES = 100           # lines of all hooks within HOOK_LOG_MS
+    HOOK_LOG_MS = 10000
     # clients
     MALFORMED_CLIENTS = 1024       # addresses whose malformed requests are counted at once
     MALFORMED_LINES = 10           # lines about them in one window

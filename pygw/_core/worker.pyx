@@ -111,9 +111,11 @@ cdef class Worker:
     def prepare(self, Compiled made not None):
         """Does all that can fail before this plan is served: ``commit`` or ``drop`` must follow.
 
-        Raises RuntimeError when too many old plans are still in use, or too much of them.
+        Raises RuntimeError when too many old plans are still in use, or too much of them, and for
+        a hook that cannot be loaded, with what it said.
         """
         cdef plan_t* plan = made.plan
+        cdef char why[1024]   # HOOK_ERROR_MAX
         if plan == NULL or self.prepared != NULL:
             raise RuntimeError("one plan after the other, each once")
         if self.w.plans >= PLANS_MAX:
@@ -123,7 +125,9 @@ cdef class Worker:
             raise RuntimeError(f"{self.w.plans} plans of {self.w.plans_bytes} bytes are still in"
                                f" use by running exchanges: no room for {plan_bytes(plan)} more"
                                + self._holders())
-        if host_prepare(self.w, plan) != 0:
+        if host_prepare(self.w, plan, why) != 0:
+            if why[0] != 0:
+                raise RuntimeError(why.decode(errors="replace"))
             raise MemoryError
         self.prepared = plan
         made.plan = NULL

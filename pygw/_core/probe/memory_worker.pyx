@@ -268,8 +268,7 @@ cdef class MemoryWorker:
         self.w.host.unix_ms = unix_ms
         self.w.log.write = log_write
         self.w.malformed.write = NULL
-        self.w.resolver.lookup = lookup
-        self.w.resolver.lookup_cancel = lookup_cancel
+        self.w.resolver.lookup, self.w.resolver.lookup_cancel = lookup, lookup_cancel
         self.fill()
 
     def __dealloc__(self) -> None:
@@ -316,10 +315,11 @@ cdef class MemoryWorker:
         """As ``Worker.compile`` and ``Worker.prepare``; ``commit`` must follow."""
         if self.w.plans >= PLANS_MAX:
             raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
+        cdef char why[1024]   # HOOK_ERROR_MAX
         self.prepared = plan_build(plan_json)
-        if host_prepare(self.w, self.prepared) != 0:
+        if host_prepare(self.w, self.prepared, why) != 0:
             plan_free(self.prepared)
-            raise MemoryError
+            raise RuntimeError(why.decode(errors="replace")) if why[0] else MemoryError
 
     def commit(self, bint wanted=True) -> None:
         """As ``Worker.commit``, or, when it is not wanted, ``Worker.drop``."""

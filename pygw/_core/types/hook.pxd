@@ -73,8 +73,10 @@ cdef struct hook_call_t:
     uint8_t waiting                   # WAIT was answered and neither resumed nor cancelled
     uint8_t chain_phase               # the phase in which the chain waits for it
     uint8_t replaced                  # body phases: `fresh` stands in for the body at hand
+    uint8_t gathering                 # it has not run yet: its body is still coming
+    uint8_t ends                      # streamed: `last` comes with the last of `rest`
     span_t body                       # the whole body, or the piece at hand; as in the view
-    buffer_t* flat                    # own (one reference): holds `body`; NULL: somebody else does
+    slices_t piece                    # own: streamed: what `body` is of
     slices_t fresh                    # own: what body_set gave
     slices_t rest                     # own: pieces that were not given to it yet (stream)
     reply_t* reply                    # arena: what host.reply said; NULL: nothing
@@ -129,6 +131,8 @@ cdef struct hook_t:
     uint32_t deadline_ms              # 0: none
     uint32_t body_max                 # bytes of HOOK_BODY_WHOLE
     uint32_t place                    # in the worker's table of hook counters
+    uint16_t slot                     # of its filter: the runs that wait, in exchange.slots
+    uint8_t ready                     # loaded in this worker
 
 # One language. `state` is the worker's own of that language, made by `open` when a first plan needs
 # it and kept until the worker ends.

@@ -33,7 +33,7 @@ cdef enum buffer_class:
     BUFFER_SMALL = 0
     BUFFER_MEDIUM = 1
     BUFFER_LARGE = 2
-    BUFFER_CLASSES = 3
+    BUFFER_CLASSES = 3    # and the kind of a buffer of any other size
 
 # Bytes read from, or about to be written to, a peer. Counted references: the connection that reads
 # into it holds one, each slice and each head that points into it holds one.

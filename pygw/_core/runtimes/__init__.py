@@ -1,0 +1,1 @@
+"""Languages of hooks, one module each; imported when a first plan needs it."""

@@ -1,0 +1,257 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, nonecheck=False
+# Owns: hooks in shared objects: loading a private copy, its functions by phase.
+# Thread and GIL: calls are one worker's loop without the GIL; loading takes it.
+# Never does: trust a number that a plugin answers. Its memory it must trust: same process.
+# Read next: pygw/include/pygw_plugin.h, ../types/hook.pxd.
+"""Native hooks: shared objects that export ``pygw_plugin_init``."""
+
+import hashlib
+import json
+import os
+
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+from pygw._core.check cimport likely, unlikely
+from pygw._core.fault cimport E_CORE_INTERNAL
+from pygw._core.hooks cimport runtime_register
+from pygw._core.runtimes.hook_host cimport hook_host, HOOK_LAYOUT
+from pygw._core.types.exchange cimport PHASES
+from pygw._core.types.header cimport header_t
+from pygw._core.types.hook cimport *
+
+cdef extern from "<dlfcn.h>" nogil:
+    int RTLD_NOW, RTLD_LOCAL, RTLD_NODELETE
+    void* dlopen(const char* path, int flags)
+    void* dlsym(void* handle, const char* name)
+    int dlclose(void* handle)
+    const char* dlerror()
+
+cdef extern from "pygw_plugin.h" nogil:
+    enum: PYGW_ABI
+    uint64_t PYGW_LAYOUT
+    ctypedef struct pygw_span:
+        const char* ptr               # borrow(who fills it, until its call returns)
+        uint32_t len
+    ctypedef struct pygw_header:
+        pass
+    ctypedef struct pygw_request:
+        pass
+    ctypedef struct pygw_response:
+        pass
+    ctypedef struct pygw_host:
+        pass
+    ctypedef struct pygw_call:
+        uint32_t size
+        uint8_t phase
+        uint8_t last
+        void* ctx                     # borrow(worker, for ever): hooks_t
+        const pygw_host* host         # static
+        const pygw_request* request   # borrow(worker, until the call returns)
+        const pygw_response* response # borrow(worker, until the call returns)
+    ctypedef struct pygw_config:
+        uint32_t size
+        pygw_span name
+        pygw_span json
+    ctypedef int (*pygw_phase_fn)(void* self, const pygw_call* call) noexcept nogil
+    ctypedef struct pygw_plugin:
+        uint32_t size
+        uint32_t abi
+        uint64_t layout
+        void* self                    # own(the shared object, until destroy)
+        pygw_phase_fn request
+        pygw_phase_fn request_body
+        pygw_phase_fn attempt
+        pygw_phase_fn response
+        pygw_phase_fn response_body
+        pygw_phase_fn log
+        void (*destroy)(void* self) noexcept nogil
+        char error[256]
+
+ctypedef int (*init_fn)(const pygw_host* host, const pygw_config* config,
+                        pygw_plugin* out) noexcept nogil
+
+# One hook's instance.
+cdef struct native_t:
+    void* handle                      # own: of dlopen
+    pygw_phase_fn by_phase[6]         # static: in the shared object
+    pygw_plugin plugin
+
+PHASE_NAMES = ("request", "request_body", "attempt", "response", "response_body", "log")
+FILE_MAX = 64 << 20
+
+cdef runtime_ops_t ops
+cdef uint8_t nothing                  # the state: none is needed
+
+
+# --- loading --------------------------------------------------------------------------------------
+
+
+# The bytes of a plugin: `code` is "SHA256 PATH"; all workers must load what was checked.
+cdef bytes plugin_bytes(bytes code):
+    digest, _, path = code.partition(b" ")
+    try:
+        with open(path, "rb") as file:
+            content = file.read(FILE_MAX + 1)
+    except OSError as error:
+        raise ValueError(f"{path.decode()}: {error.strerror}") from error
+    if len(content) > FILE_MAX:
+        raise ValueError(f"{path.decode()}: is longer than {FILE_MAX} bytes")
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        raise ValueError(f"{path.decode()}: has changed since the configuration was read")
+    return content
+
+
+# A copy of the file under a name of its own: the loader would give the old one for a known name.
+cdef void* plugin_open(bytes content, str file) except NULL:
+    cdef void* handle
+    cdef bytes name
+    fd = os.memfd_create("pygw-plugin", os.MFD_CLOEXEC)
+    try:
+        at = 0
+        while at < len(content):
+            at += os.pwrite(fd, content[at:at + (1 << 20)], at)
+        name = f"/proc/self/fd/{fd}".encode()
+        handle = dlopen(name, RTLD_NOW | RTLD_LOCAL)
+        if handle == NULL:
+            why = dlerror().decode(errors="replace").replace(name.decode(), file)
+            raise ValueError(f"{file}: cannot be loaded: {why}")
+        if dlsym(handle, b"_cgo_topofstack") != NULL:
+            dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)   # Go's runtime cannot be unloaded
+    finally:
+        os.close(fd)
+    return handle
+
+
+cdef int plugin_init(native_t* n, str file, bytes name, bytes config) except -1:
+    cdef init_fn init = <init_fn>dlsym(n.handle, b"pygw_plugin_init")
+    cdef pygw_config c
+    cdef pygw_plugin* p = &n.plugin
+    cdef int answer
+    if init == NULL:
+        raise ValueError(f"{file}: does not export pygw_plugin_init")
+    memset(&c, 0, sizeof(c))
+    c.size = sizeof(c)
+    c.name.ptr, c.name.len = name, <uint32_t>len(name)
+    c.json.ptr, c.json.len = config, <uint32_t>len(config)
+    p.size = sizeof(pygw_plugin)
+    with nogil:
+        answer = init(<const pygw_host*>hook_host(), &c, p)
+    if p.abi != PYGW_ABI or p.layout != PYGW_LAYOUT:
+        raise ValueError(f"{file}: is built for another pygw: ABI {p.abi} and layout"
+                         f" {p.layout:x}, this one has {PYGW_ABI} and {PYGW_LAYOUT:x}")
+    if answer != 0:
+        p.error[sizeof(p.error) - 1] = 0
+        why = (<bytes>p.error).decode(errors="replace") or f"pygw_plugin_init answered {answer}"
+        raise ValueError(f"{file}: {why}")
+    n.by_phase[0], n.by_phase[1], n.by_phase[2] = p.request, p.request_body, p.attempt
+    n.by_phase[3], n.by_phase[4], n.by_phase[5] = p.response, p.response_body, p.log
+    return 0
+
+
+cdef native_t* native_make(bytes code, str file, bytes name, bytes config) except NULL:
+    cdef native_t* n = <native_t*>PyMem_RawCalloc(1, sizeof(native_t))
+    if n == NULL:
+        raise MemoryError
+    try:
+        n.handle = plugin_open(plugin_bytes(code), file)
+        plugin_init(n, file, name, config)
+    except BaseException:
+        if n.handle != NULL:
+            dlclose(n.handle)
+        PyMem_RawFree(n)
+        raise
+    return n
+
+
+cdef void native_free(native_t* n) noexcept nogil:
+    if n.plugin.destroy != NULL:
+        n.plugin.destroy(n.plugin.self)
+    dlclose(n.handle)
+    PyMem_RawFree(n)
+
+
+def describe(code: bytes, file: str, config: object) -> dict[str, object]:
+    """What a plugin says of itself, from an instance of its own that is gone afterwards.
+
+    Raises ValueError for a file that cannot be read or loaded, and for a plugin that refuses.
+    """
+    cdef native_t* n = native_make(code, file, b"describe", json.dumps(config).encode())
+    phases = [name for i, name in enumerate(PHASE_NAMES) if n.by_phase[i] != NULL]
+    native_free(n)
+    if not phases:
+        raise ValueError(f"{file}: pygw_plugin_init named no function of a phase")
+    return {"phases": phases, "may_wait": False, "config": config}
+
+
+# --- the runtime ----------------------------------------------------------------------------------
+
+
+cdef void* native_open(hooks_t* hooks, char* error, uint32_t size) noexcept nogil:
+    return &nothing
+
+
+cdef void native_close(void* state) noexcept nogil:
+    pass
+
+
+cdef int native_load(void* state, hook_t* hook, char* error, uint32_t size) noexcept with gil:
+    cdef bytes text
+    try:
+        hook.loaded = native_make(hook.code.ptr[:hook.code.len],
+                                  hook.file.ptr[:hook.file.len].decode(),
+                                  hook.name.ptr[:hook.name.len],
+                                  hook.config.ptr[:hook.config.len])
+        return 0
+    except Exception as why:
+        text = str(why).encode(errors="replace")[:size - 1]
+        memcpy(error, <const char*>text, len(text) + 1)       # COPY: the text is Python's
+        return E_CORE_INTERNAL
+
+
+cdef void native_release(void* state, hook_t* hook) noexcept nogil:
+    native_free(<native_t*>hook.loaded)
+    hook.loaded = NULL
+
+
+cdef outcome_t native_call(void* state, hook_call_t* call) noexcept nogil:
+    cdef native_t* n = <native_t*>call.hook.loaded
+    cdef hooks_t* k = call.hooks
+    cdef pygw_call c
+    cdef int answer
+    c.size = sizeof(pygw_call)
+    c.phase = call.phase
+    c.last = call.last
+    c.ctx = k
+    c.host = <const pygw_host*>k.api
+    c.request = <const pygw_request*>&k.request
+    c.response = <const pygw_response*>&k.response
+    answer = n.by_phase[call.phase](n.plugin.self, &c)
+    if likely(answer == OUTCOME_NEXT):
+        return OUTCOME_NEXT
+    if answer == OUTCOME_REPLY or answer == OUTCOME_ABORT:
+        return <outcome_t>answer
+    call.fault = HOOK_RAISED if answer == OUTCOME_FAILED else HOOK_WRONG
+    return OUTCOME_FAILED
+
+
+cdef void native_cancel(void* state, hook_call_t* call) noexcept nogil:
+    pass
+
+
+ops.name = b"native"
+ops.open = native_open
+ops.close = native_close
+ops.load = native_load
+ops.release = native_release
+ops.call = native_call
+ops.cancel = native_cancel
+
+if (sizeof(pygw_request) != sizeof(request_view_t) or sizeof(pygw_header) != sizeof(header_t)
+        or sizeof(pygw_response) != sizeof(response_view_t)
+        or sizeof(pygw_host) != sizeof(hook_host_t) or PYGW_LAYOUT != HOOK_LAYOUT
+        or PYGW_ABI != HOOK_ABI):
+    raise ImportError("pygw_plugin.h does not agree with the data plane: build it again")
+runtime_register(RUNTIME_NATIVE, &ops, describe)
