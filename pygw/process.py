@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .control import Channel, ChannelError, Message
+from .control import FDS_MAX, Channel, ChannelError, Message
 
 OURS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 """Signals that only the supervisor acts on, and a worker ignores."""
@@ -74,12 +74,13 @@ class Start:
 class WorkerProcess:
     """A started worker. Whoever spawned it must `wait` for it, so that none is left behind.
 
-    `sockets` are those it accepts from.
+    `sockets` are those it accepts from, `is_serving` whether it does.
     """
 
     def __init__(self, start: Start, process: Process, channel: Channel) -> None:
         self.index = start.index
         self.sockets = set(start.sockets)
+        self.is_serving = False
         self._start = start
         self._process = process
         self._channel = channel
@@ -115,6 +116,14 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             await self._channel.send(message, fds)
 
+    async def tell_sockets(self, kind: str, sockets: Mapping[int, str]) -> None:
+        """Send listening sockets, by descriptor, with their listeners' names."""
+        rows = list(sockets.items())
+        for at in range(0, len(rows), FDS_MAX):
+            some = rows[at : at + FDS_MAX]
+            named = [{"key": fd, "listener": name} for fd, name in some]
+            await self.tell({"type": kind, "sockets": named}, [fd for fd, _ in some])
+
     async def ask(self, message: Message, fds: Sequence[int], answers: Sequence[str]) -> Message:
         """Send a control message and wait for the answer: of one of these types, same number.
 
@@ -147,10 +156,12 @@ class WorkerProcess:
         message = received[0]
         if message.get("type") != "ready":
             raise StartFailed(f"{self.name} cannot start: {message.get('error')}")
+        self.is_serving = True
 
     async def wait(self) -> str:
         """Wait for the end; the sentence says how it ended."""
         code = await self._process.wait()
+        self.is_serving = False
         # Whoever waits for an answer reads the channel's end first.
         async with self._asking:
             self._channel.close()
@@ -164,6 +175,7 @@ class WorkerProcess:
 
     def kill(self) -> bool:
         """End it at once; False if it had ended already. Whoever waits for it sees it end."""
+        self.is_serving = False
         if self._process.returncode is not None:
             return False
         with contextlib.suppress(ProcessLookupError):

@@ -15,7 +15,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .control import FDS_MAX
 from .generation import Generation
 from .process import Gone, WorkerProcess
 
@@ -55,14 +54,6 @@ class Change:
         """Let all serve by it. A worker that cannot is ended: it is started again, by the new."""
         await asyncio.gather(*(self._commit(one) for one in workers))
 
-    async def settle(self, workers: Sequence[WorkerProcess]) -> None:
-        """When all serve: each lets go of sockets that it only looked after."""
-        for worker in workers:
-            close = worker.sockets - set(self.new.sockets_of(worker.index))
-            if close:
-                worker.sockets -= close
-                await worker.tell({"type": "close", "keys": sorted(close)})
-
     async def _prepare(self, worker: WorkerProcess) -> str | None:
         """Empty when it has; why not; None when it is gone."""
         message = {"type": "prepare", "number": self.number}
@@ -79,8 +70,8 @@ class Change:
 
     async def _commit(self, worker: WorkerProcess) -> None:
         keep = self.new.sockets_of(worker.index)
-        fresh = [(fd, name) for fd, name in keep.items() if fd not in worker.sockets]
-        # What another worker is yet to be started for stays until it serves; see `settle`.
+        fresh = {fd: name for fd, name in keep.items() if fd not in worker.sockets}
+        # What another worker is yet to be started for stays until it serves: see `sharing`.
         close = worker.sockets - self.new.sockets
         message = {
             "type": "commit",
@@ -90,12 +81,7 @@ class Change:
         }
         try:
             async with asyncio.timeout(self.commit_timeout_s):
-                for at in range(0, len(fresh), FDS_MAX):
-                    some = fresh[at : at + FDS_MAX]
-                    sockets = [{"key": fd, "listener": name} for fd, name in some]
-                    await worker.tell(
-                        {"type": "sockets", "sockets": sockets}, [fd for fd, _ in some]
-                    )
+                await worker.tell_sockets("sockets", fresh)
                 with self._log_fds() as fds:
                     await worker.ask(message, fds, ("committed", "failed"))
         except TimeoutError:
@@ -104,7 +90,7 @@ class Change:
         except Gone as gone:
             log.warning("%s while it committed", gone)
         else:
-            worker.sockets = worker.sockets - close | {fd for fd, _ in fresh}
+            worker.sockets = worker.sockets - close | set(fresh)
 
     @contextlib.contextmanager
     def _log_fds(self) -> Iterator[list[int]]:

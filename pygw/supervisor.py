@@ -17,7 +17,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -31,11 +31,20 @@ from .listeners import ListenError, OpenListener
 from .plan import new_pseudonym
 from .process import Start, StartFailed, WorkerProcess
 from .reload import Change, Refused
+from .sharing import share_sockets
 
 log = logging.getLogger("pygw.supervisor")
 
 WORKER_COMMAND = (sys.executable, "-P", "-m", "pygw.worker")
 """How a worker is started; -P keeps the current directory's files out of its imports."""
+
+
+IDLE_S = {"reload": 5.0, "end": 0.5, "now": 0.0}
+"""How long a connection at rest of a worker that drains may bring one more request.
+
+Reload: the worker is one too many, and nobody waits for its end. End: TERM, where a balancer before
+us may still send requests on connections it keeps. Now: INT, where a person waits.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,12 @@ class Supervisor:
         self._share = 0
         self._keepers: list[Keeper] = []
         self._starts = Starts()
+        self._sharing = asyncio.Lock()
         self._reload_wanted = asyncio.Event()
         self._reloads = 0
         self._draining = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._idle_s = IDLE_S["end"]
         self._telling: set[asyncio.Task[None]] = set()
         self._failed = False
         self._killing = False
@@ -141,7 +152,7 @@ class Supervisor:
         """Serve. 0 after an ordered end, 1 when the start failed or a worker had to be killed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop_signal)
+            loop.add_signal_handler(number, self._on_stop_signal, number)
         loop.add_signal_handler(signal.SIGUSR1, self._on_reopen_signal)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         reloading: asyncio.Task[None] | None = None
@@ -228,6 +239,8 @@ class Supervisor:
                     first.set_result(None)
                 if keeper.leaving.is_set():
                     await keeper.worker.tell(self._drain_message)
+                else:
+                    self._soon(self._deal())
                 why = await keeper.worker.wait()
             except (StartFailed, OSError) as error:
                 why = str(error)
@@ -239,6 +252,7 @@ class Supervisor:
             keeper.worker = None
             if keeper.leaving.is_set():
                 return
+            self._soon(self._deal())
             lived_s = loop.time() - started_s
             failures = 1 if lived_s >= self._options.backoff_reset_s else failures + 1
             await self._back_off(keeper, why, failures)
@@ -319,8 +333,9 @@ class Supervisor:
             except BaseException:
                 new.let_go(old)
                 raise
-            self._now = new
-            await change.commit(workers)
+            async with self._sharing:
+                self._now = new
+                await change.commit(workers)
             old.let_go(new)
         await self._resize(change)
         took_ms = round((loop.time() - began_s) * 1000)
@@ -338,11 +353,24 @@ class Supervisor:
                     self._tell(keeper.worker, self._drain_message)
         if fresh:
             await asyncio.wait([one.first for one in fresh])
-        await change.settle(self._serving)
+        await self._deal()
+
+    async def _deal(self) -> None:
+        """Let every socket have a worker that accepts from it, whoever has died or started."""
+        async with self._sharing:
+            if not self._draining.is_set():
+                starting = {one.index for one in self._keepers if not one.first.done()}
+                await share_sockets(self._generation, self._serving, starting)
 
     @property
     def _drain_message(self) -> Message:
-        return {"type": "drain", "timeout_s": self._generation.config.drain / 1000}
+        last = self._draining.is_set()
+        return {
+            "type": "drain",
+            "timeout_s": self._generation.config.drain / 1000,
+            "idle_s": self._idle_s if last else IDLE_S["reload"],
+            "last": last,
+        }
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -394,14 +422,18 @@ class Supervisor:
                 self._tell(keeper.worker, message, fds)
 
     def _tell(self, worker: WorkerProcess, message: Message, fds: Sequence[int] = ()) -> None:
-        task = asyncio.create_task(worker.tell(message, fds))
+        self._soon(worker.tell(message, fds))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    def _on_stop_signal(self) -> None:
+    def _on_stop_signal(self, number: signal.Signals) -> None:
         if self._draining.is_set():
             self._stopping.set()
             return
+        self._idle_s = IDLE_S["now" if number == signal.SIGINT else "end"]
         self._leave()
         drain_s = (self._now.config if self._now else self._config).drain / 1000
         log.info("draining, at most %g s; a second signal stops now", drain_s)

@@ -28,6 +28,9 @@ from .control import Channel, ChannelError, Message
 from .log import set_up_log
 from .process import OURS
 
+IDLE_S = 0.5
+"""How long a connection at rest may bring one more request when nobody says otherwise."""
+
 GRACE_S = 2.0
 """Time to close everything after the drain's end; then the process is ended by force."""
 
@@ -60,8 +63,12 @@ class DataPlane(Protocol):
     def reopen_log(self, fd: int) -> None:
         """Write the access log to a copy of `fd` from now on."""
 
-    async def drain(self, timeout_s: float) -> bool:
-        """Stop accepting, let what runs end, close everything; False if some had to be cut."""
+    async def drain(self, timeout_s: float, idle_s: float, last: bool) -> bool:
+        """Stop accepting, let what runs end, close everything; False if some had to be cut.
+
+        A connection at rest waits `idle_s` for one more request. `last`: nobody accepts from its
+        sockets after it.
+        """
 
     async def stop(self) -> None:
         """Close everything now; nothing happens when everything is closed already."""
@@ -100,6 +107,8 @@ class _Service:
         self.leaving = asyncio.Event()
         self.stopping = asyncio.Event()
         self.drain_s = 0.0
+        self.idle_s = IDLE_S
+        self.last = False  # nobody accepts from our sockets after us
 
     async def run(self) -> int:
         """The exit code: 0 after a drain or stop, 1 when the start failed."""
@@ -148,7 +157,7 @@ class _Service:
         obeying = asyncio.create_task(self._obey(worker))
         await self.leaving.wait()
         _limit_life(self.drain_s + GRACE_S)
-        draining = asyncio.create_task(worker.drain(self.drain_s))
+        draining = asyncio.create_task(worker.drain(self.drain_s, self.idle_s, self.last))
         stopping = asyncio.create_task(self.stopping.wait())
         await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if draining.done() and not draining.result():
@@ -168,17 +177,36 @@ class _Service:
                 kind = message.get("type")
                 if kind == "drain":
                     self.drain_s = float(message["timeout_s"])
+                    self.idle_s = float(message["idle_s"])
+                    self.last = bool(message["last"])
                     self.leaving.set()
                 elif kind == "stop":
                     self.stopping.set()
                     self.leaving.set()
+                elif kind == "adopt":
+                    self._adopt(worker, *received)
+                elif kind == "close":
+                    for key in message["keys"]:
+                        worker.unlisten(key)
                 else:
                     changes.put_nowait(received)
+            self.last = True
         except (ChannelError, OSError) as error:
             log.error("control channel failed: %s", error)
         finally:
             self.leaving.set()
             changing.cancel()
+
+    def _adopt(self, worker: DataPlane, message: Message, fds: list[int]) -> None:
+        """Accept from sockets whose worker is gone, at once: even while a plan compiles."""
+        for sock, fd in zip(message["sockets"], fds, strict=True):
+            try:
+                if not self.leaving.is_set():
+                    worker.listen(fd, sock["listener"], sock["key"])
+            except (OSError, LookupError) as error:
+                log.error("cannot look after a socket whose worker is gone: %s", error)
+            finally:
+                os.close(fd)
 
     async def _change(
         self, worker: DataPlane, changes: asyncio.Queue[tuple[Message, list[int]]]
@@ -210,9 +238,6 @@ class _Service:
                 self.sockets.append((sock["key"], sock["listener"], os.dup(fd)))
         elif kind == "drop":
             worker.drop()
-        elif kind == "close":
-            for key in message["keys"]:
-                worker.unlisten(key)
         elif kind == "commit":
             worker.commit()
             if fds:

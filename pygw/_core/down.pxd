@@ -67,7 +67,8 @@ cdef struct downs_t:
     blocks_t exchanges
     uint64_t count            # connections open or closing
     uint64_t running          # exchanges begun and not over
-    uint8_t draining          # no further request on any connection
+    uint32_t drain_idle_ms    # while draining: how long a connection may rest
+    uint8_t draining          # each connection ends with its next answer
     downs_changed_fn closed   # static: after each connection that is gone
     void (*plan_unpin)(downs_t* home, plan_t* plan) noexcept nogil   # static
 

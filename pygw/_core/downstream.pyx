@@ -6,6 +6,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
+from posix.unistd cimport close
 from pygw._core.check cimport likely, unlikely
 from pygw._core.limits cimport DRAIN_BODY_MAX, LINGER_IDLE_MS, LINGER_MS, MEDIUM_BUFFER
 from pygw._core.types.memory cimport slices_t, BUFFER_SMALL, BUFFER_LARGE
@@ -33,8 +34,8 @@ from pygw._core.inlet cimport (
 from pygw._core.timer cimport timer_init, timer_arm, timer_disarm, wheel_now
 from pygw._core.transport cimport (
     transport_finish, transport_queued, transport_read_start, transport_read_stop,
-    transports_flush)
-from pygw._core.transport_uv cimport transport_accept, transport_peer
+    transport_unread, transports_flush)
+from pygw._core.transport_uv cimport transport_accept, transport_adopt, transport_peer
 
 
 cdef inline down_t* from_timer(timer_t* t) noexcept nogil:
@@ -59,20 +60,34 @@ cdef down_t* down_make(downs_t* home, uint16_t listener) noexcept nogil:
 cdef bint down_accept(downs_t* home, uv_stream_t* server, bint is_unix,
                       uint16_t listener) noexcept nogil:
     cdef down_t* d = down_make(home, listener)
-    cdef sockaddr_storage peer
     if unlikely(d == NULL):
         return False
+    down_opened(d, transport_accept(&d.transport, home.transports, &transport_on,
+                                    <char*>d + down_bytes(), server, is_unix), is_unix)
+    return True
+
+
+cdef bint down_adopt(downs_t* home, int fd, bint is_unix, uint16_t listener) noexcept nogil:
+    cdef down_t* d = down_make(home, listener)
+    if unlikely(d == NULL):
+        close(fd)
+        return False
+    down_opened(d, transport_adopt(&d.transport, home.transports, &transport_on,
+                                   <char*>d + down_bytes(), fd, is_unix), is_unix)
+    return True
+
+
+cdef void down_opened(down_t* d, int error, bint is_unix) noexcept nogil:
+    cdef sockaddr_storage peer
+    if unlikely(error != 0):
+        d.state = DOWN_CLOSING
+        return
     memset(&peer, 0, sizeof(peer))
     peer.ss_family = AF_UNIX                         # whose peers have no address
-    if unlikely(transport_accept(&d.transport, home.transports, &transport_on,
-                                 <char*>d + down_bytes(), server, is_unix) != 0):
-        d.state = DOWN_CLOSING
-        return True
     if not is_unix:
         transport_peer(&d.transport, <sockaddr*>&peer, sizeof(peer))
     address_from_socket(&d.peer, <sockaddr*>&peer)
     down_start(d)
-    return True
 
 
 cdef const transport_on_t* down_transport_on() noexcept nogil:
@@ -81,18 +96,25 @@ cdef const transport_on_t* down_transport_on() noexcept nogil:
 
 cdef void down_start(down_t* d) noexcept nogil:
     transport_read_start(&d.transport)
-    timer_arm(d.home.wheel, &d.timer, d.home.plan[0].limits.client_head_ms)
+    down_rest(d, d.home.plan[0].limits.client_head_ms)
 
 
-cdef void downs_drain(downs_t* home) noexcept nogil:
+# The wait for a request. WHY a drain does not close at once: the request may be on its way, and
+# who has sent one to a connection that closes can not tell whether it was served.
+cdef inline void down_rest(down_t* d, uint32_t ms) noexcept nogil:
+    if unlikely(d.home.draining and d.home.drain_idle_ms < ms):
+        ms = d.home.drain_idle_ms
+    timer_arm(d.home.wheel, &d.timer, ms)
+
+
+cdef void downs_drain(downs_t* home, uint32_t idle_ms) noexcept nogil:
     cdef down_t* d = home.first
-    cdef down_t* next_down
     home.draining = True
+    home.drain_idle_ms = idle_ms if idle_ms else 1
     while d != NULL:
-        next_down = d.next
         if d.state == DOWN_IDLE:
-            down_close(d, False)
-        d = next_down
+            timer_arm(home.wheel, &d.timer, home.drain_idle_ms)
+        d = d.next
 
 
 cdef void downs_stop(downs_t* home) noexcept nogil:
@@ -158,10 +180,7 @@ cdef void down_exchange_done(exchange_t* x) noexcept nogil:
 
 cdef void down_idle(down_t* d) noexcept nogil:
     d.state = DOWN_IDLE
-    if unlikely(d.home.draining):
-        down_close(d, False)
-        return
-    timer_arm(d.home.wheel, &d.timer, d.home.plan[0].limits.keepalive_ms)
+    down_rest(d, d.home.plan[0].limits.keepalive_ms)
     if likely(not d.half_closed):
         transport_read_start(&d.transport)
     down_parse(d)
@@ -200,6 +219,8 @@ cdef void on_timer(timer_t* t) noexcept nogil:
         down_exchange_free(d)
         d.input_dead = True
         down_linger(d)
+    elif d.state == DOWN_IDLE and transport_unread(&d.transport):
+        timer_arm(d.home.wheel, &d.timer, 1)         # we are late, not the client
     elif d.state != DOWN_TUNNEL:
         down_close(d, False)
     transports_flush(transports)

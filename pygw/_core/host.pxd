@@ -63,8 +63,10 @@ cdef int host_prepare(worker_t* w, plan_t* plan, char* why) noexcept nogil
 cdef void host_commit(worker_t* w, plan_t* plan) noexcept nogil
 # A prepared plan is not wanted: it goes.
 cdef void host_drop(worker_t* w, plan_t* plan) noexcept nogil
-# No further connection, no further request.
-cdef void host_drain(worker_t* w) noexcept nogil
+# No further connection, one further request at most on each: see downs_drain, listeners_close.
+cdef void host_drain(worker_t* w, uint32_t idle_ms, bint last) noexcept nogil
+# Connections of clients that are there.
+cdef uint64_t host_clients(worker_t* w) noexcept nogil
 # Everything ends now; host_open falls to 0 in later turns.
 cdef void host_stop(worker_t* w) noexcept nogil
 # The last things: plan, log, names, clock. Call when host_open is 0; then wait for host_closed.

@@ -303,14 +303,18 @@ cdef void host_drop(worker_t* w, plan_t* plan) noexcept nogil:
     on_plan_unpin(&w.downs, plan)
 
 
-cdef void host_drain(worker_t* w) noexcept nogil:
-    listeners_close(&w.listeners)
-    downs_drain(&w.downs)
+cdef void host_drain(worker_t* w, uint32_t idle_ms, bint last) noexcept nogil:
+    downs_drain(&w.downs, idle_ms)
+    listeners_close(&w.listeners, last)
+
+
+cdef uint64_t host_clients(worker_t* w) noexcept nogil:
+    return w.downs.count
 
 
 cdef void host_stop(worker_t* w) noexcept nogil:
     cdef down_t* d = w.downs.first
-    listeners_close(&w.listeners)
+    listeners_close(&w.listeners, False)
     w.pools.stopping = True
     while d != NULL:
         if d.state == DOWN_TUNNEL:

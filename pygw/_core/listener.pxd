@@ -32,7 +32,8 @@ cdef int listener_open(listeners_t* home, int fd, bint is_unix, uint16_t index,
 # Stops accepting at the socket with this key. A client that was announced at the bound is taken:
 # libuv holds it already, and nobody else could.
 cdef void listener_close(listeners_t* home, uint32_t key) noexcept nogil
-# Stops accepting everywhere; what was queued in the kernel is left to whoever else holds it.
-cdef void listeners_close(listeners_t* home) noexcept nogil
+# Stops accepting everywhere. Who waits in the kernel's queue is left to whoever else holds the
+# socket, or with `last` is taken, up to the bound on connections: nobody else will come.
+cdef void listeners_close(listeners_t* home, bint last) noexcept nogil
 # A connection went: who waited at the bound is taken now.
 cdef void listeners_resume(listeners_t* home) noexcept nogil

@@ -7,13 +7,15 @@
 # At the bound a client is announced and not taken: libuv then stops polling the socket, and later
 # clients wait in the kernel's queue. It is taken when a connection goes.
 
+from libc.errno cimport errno, EAGAIN
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 from posix.unistd cimport close
 from pygw._core.check cimport unlikely
+from pygw._core.libs.sockets cimport accept4, SOCK_CLOEXEC, SOCK_NONBLOCK
 from pygw._core.libs.uv cimport *
 from pygw._core.block cimport blocks_init, blocks_fini, block_take, block_give
-from pygw._core.downstream cimport down_accept
+from pygw._core.downstream cimport down_accept, down_adopt
 from pygw._core.stats cimport stat_add, ST_ACCEPT_PAUSED
 from pygw._core.transport cimport transports_flush
 
@@ -113,18 +115,42 @@ cdef void listener_close(listeners_t* home, uint32_t key) noexcept nogil:
     cdef listener_t* listener = home.first
     while listener != NULL and (listener.key != key or listener.closing):
         listener = listener.next
-    if listener == NULL:
-        return
+    if listener != NULL:
+        listener_end(listener)
+
+
+cdef void listener_end(listener_t* listener) noexcept nogil:
     if listener.waiting:
-        down_accept(home.downs, <uv_stream_t*>listener.handle, listener.is_unix, listener.index)
+        down_accept(listener.home.downs, <uv_stream_t*>listener.handle, listener.is_unix,
+                    listener.index)
     listener.closing = True
     uv.close(<uv_handle_t*>listener.handle, on_closed)
 
 
-cdef void listeners_close(listeners_t* home) noexcept nogil:
+# Takes who is in the kernel's queue, which goes with its last socket and would reset them all.
+cdef void listener_empty(listener_t* listener) noexcept nogil:
+    cdef downs_t* downs = listener.home.downs
+    cdef int fd = -1
+    cdef int client
+    cdef int tries
+    if uv.fileno(<uv_handle_t*>listener.handle, &fd) != 0:
+        return
+    for tries in range(BACKLOG):
+        if downs.count >= downs.plan[0].limits.max_connections:
+            return
+        client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        if client >= 0:
+            if not down_adopt(downs, client, listener.is_unix, listener.index):
+                return
+        elif errno == EAGAIN:
+            return
+
+
+cdef void listeners_close(listeners_t* home, bint last) noexcept nogil:
     cdef listener_t* listener = home.first
     while listener != NULL:
         if not listener.closing:
-            listener.closing = True
-            uv.close(<uv_handle_t*>listener.handle, on_closed)
+            if last:
+                listener_empty(listener)
+            listener_end(listener)
         listener = listener.next

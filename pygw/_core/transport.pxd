@@ -18,6 +18,8 @@ cdef void transports_flush(transports_t* home) noexcept nogil
 
 cdef void transport_read_start(transport_t* t) noexcept nogil
 cdef void transport_read_stop(transport_t* t) noexcept nogil
+# Whether bytes have come that nobody has read yet: a close now would reset the connection.
+cdef bint transport_unread(transport_t* t) noexcept nogil
 
 # Output: a piece that lies in `buffer` (a reference is taken), or with NULL stays until the
 # exchange is done; `scratch` is for a few bytes that do not. `slices` takes them all.

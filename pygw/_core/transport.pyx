@@ -63,6 +63,10 @@ cdef void transport_read_stop(transport_t* t) noexcept nogil:
     t.ops.read_stop(t)
 
 
+cdef bint transport_unread(transport_t* t) noexcept nogil:
+    return not t.flags & TF_CLOSING and t.ops.unread(t)
+
+
 cdef void transport_arrived(transport_t* t, ssize_t size) noexcept nogil:
     cdef transports_t* home = t.home
     if size > 0:

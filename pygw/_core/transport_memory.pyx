@@ -79,6 +79,10 @@ cdef void memory_read_stop(transport_t* t) noexcept nogil:
     pass
 
 
+cdef bint memory_unread(transport_t* t) noexcept nogil:
+    return end_of(t).unread != 0
+
+
 cdef void memory_deafen(transport_t* t) noexcept nogil:
     end_of(t).deaf = True
 
@@ -114,6 +118,7 @@ ops.try_write = memory_try_write
 ops.write = memory_write
 ops.read_start = memory_read_start
 ops.read_stop = memory_read_stop
+ops.unread = memory_unread
 ops.deafen = memory_deafen
 ops.finish = memory_finish
 ops.close = memory_close

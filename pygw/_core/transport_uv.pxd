@@ -14,6 +14,9 @@ cdef size_t transport_handle_bytes() noexcept nogil
 # on.closed follows.
 cdef int transport_accept(transport_t* t, transports_t* home, const transport_on_t* on,
                           void* memory, uv_stream_t* server, bint is_unix) noexcept nogil
+# The same for a client's socket that was accepted elsewhere; `fd` is gone either way.
+cdef int transport_adopt(transport_t* t, transports_t* home, const transport_on_t* on,
+                         void* memory, int fd, bint is_unix) noexcept nogil
 # A transport_connect_fn (types/transport.pxd).
 cdef int transport_connect(transport_t* t, transports_t* home, const transport_on_t* on,
                            void* memory, const sockaddr* address, const char* path) noexcept nogil

@@ -9,10 +9,11 @@
 
 from libc.errno cimport errno, EINTR
 from libc.string cimport memcpy, strlen
+from posix.unistd cimport close
 from pygw._core.limits cimport SEND_COPY_MAX
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.types.transport cimport *
-from pygw._core.libs.sockets cimport send, MSG_DONTWAIT, MSG_NOSIGNAL
+from pygw._core.libs.sockets cimport recv, send, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK
 from pygw._core.libs.uv cimport *
 from pygw._core.libs.sockets cimport shutdown, SHUT_RD
 from pygw._core.block cimport block_take, block_give
@@ -131,6 +132,11 @@ cdef void uv_read_stop(transport_t* t) noexcept nogil:
     uv.read_stop(<uv_stream_t*>t.handle)
 
 
+cdef bint uv_unread(transport_t* t) noexcept nogil:
+    cdef char byte
+    return recv(t.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0
+
+
 cdef void uv_deafen(transport_t* t) noexcept nogil:
     cdef int fd = -1
     if uv.fileno(t.handle, &fd) == 0:
@@ -157,6 +163,7 @@ ops.try_write = uv_try_write
 ops.write = uv_write
 ops.read_start = uv_read_start
 ops.read_stop = uv_read_stop
+ops.unread = uv_unread
 ops.deafen = uv_deafen
 ops.finish = uv_finish
 ops.close = uv_close
@@ -195,6 +202,12 @@ cdef int opened(transport_t* t, int error) noexcept nogil:
     return error
 
 
+cdef inline void accepted(transport_t* t) noexcept nogil:
+    if not t.flags & TF_UNIX:
+        uv.tcp_nodelay(<uv_tcp_t*>t.handle, 1)
+    uv.fileno(t.handle, &t.fd)
+
+
 cdef int transport_accept(transport_t* t, transports_t* home, const transport_on_t* on,
                           void* memory, uv_stream_t* server, bint is_unix) noexcept nogil:
     place(t, home, on, memory)
@@ -204,9 +217,24 @@ cdef int transport_accept(transport_t* t, transports_t* home, const transport_on
         place_tcp(t)
     if unlikely(opened(t, uv.accept(server, <uv_stream_t*>t.handle)) != 0):
         return UV_ECONNABORTED
-    if not is_unix:
-        uv.tcp_nodelay(<uv_tcp_t*>t.handle, 1)
-    uv.fileno(t.handle, &t.fd)
+    accepted(t)
+    return 0
+
+
+cdef int transport_adopt(transport_t* t, transports_t* home, const transport_on_t* on,
+                         void* memory, int fd, bint is_unix) noexcept nogil:
+    cdef int error
+    place(t, home, on, memory)
+    if is_unix:
+        place_pipe(t)
+        error = uv.pipe_open(<uv_pipe_t*>t.handle, fd)
+    else:
+        place_tcp(t)
+        error = uv.tcp_open(<uv_tcp_t*>t.handle, fd)
+    if unlikely(opened(t, error) != 0):
+        close(fd)
+        return error
+    accepted(t)
     return 0
 
 

@@ -232,13 +232,18 @@ cdef class Worker:
         out["live_plans"] = w.plans
         return out
 
-    async def drain(self, double timeout_s):
-        """Stops accepting, lets running exchanges end within ``timeout_s`` seconds, then closes
-        everything. True when none had to be cut."""
+    async def drain(self, double timeout_s, double idle_s=0, bint last=True):
+        """Stops accepting, lets clients be answered within ``timeout_s`` seconds, then closes
+        everything. True when no exchange had to be cut.
+
+        Each connection ends with its next answer, which says so; one at rest waits ``idle_s``
+        seconds for that request. ``last``: nobody accepts from its sockets after it, so it takes
+        who waits in them.
+        """
         deadline = self.loop.time() + timeout_s
-        host_drain(self.w)
+        host_drain(self.w, <uint32_t>min(max(idle_s, 0) * 1000, 0x7FFFFFFF), last)
         transports_flush(&self.w.transports)
-        while self.w.downs.running and self.loop.time() < deadline:
+        while host_clients(self.w) and self.loop.time() < deadline:
             await asyncio.sleep(POLL_S)
         clean = self.w.downs.running == 0
         await self.stop()

@@ -213,6 +213,7 @@ def test_more_workers_are_started_and_fewer_drain(start: Start) -> None:
         sock.sendall(b"x")
         assert answer_on(sock)["pid"] == waiter
     run.wait_for(lambda: sum(map(alive, run.pids("start"))) == 1, "the end of two")
+    assert len(run.notes("drain-5-False")) == 2
     assert "starting it again" not in run.text()
     assert "workers" in run.reload("workers: 2\n")
     run.wait_for(lambda: len({run.ask()["pid"] for _ in range(40)}) == 2, "two workers")

@@ -10,12 +10,10 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.unit.supervised import (
-    PATIENCE_S,
     Running,
     Start,
     alive,
@@ -80,30 +78,66 @@ def test_client_that_connects_while_the_worker_is_dead_is_served_by_the_next(sta
     assert run.ask()["pid"] == run.pids("start")[1]
 
 
-def test_other_workers_serve_while_one_is_dead(start: Start) -> None:
-    run = start("workers: 2\n", backoff_first_s=20).ready()
+def test_others_look_after_a_dead_workers_socket_until_it_is_back(start: Start) -> None:
+    """About half of these clients wait in a socket whose worker is dead."""
+    run = start("workers: 2\n", backoff_first_s=1.5).ready()
     first, second = run.pids("start")
     with contextlib.ExitStack() as stack:
-        os.kill(first, signal.SIGKILL)
-        run.wait_for(lambda: "was killed" in run.text(), "the death to be noticed")
-        # The dead worker's share waits in its socket; the others get the living one.
+        os.kill(first, signal.SIGSTOP)
         socks = [stack.enter_context(run.connect()) for _ in range(40)]
         for sock in socks:
             sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        answered: list[dict[str, Any]] = []
+        os.kill(first, signal.SIGKILL)
+        died_s = time.monotonic()
+        assert {answer_on(sock)["pid"] for sock in socks} == {second}
+        assert time.monotonic() - died_s < 1.5
+    assert {run.ask()["pid"] for _ in range(40)} == {second}
+    run.wait_for(lambda: len(run.notes("start")) == 3 and run.notes("unlisten"), "the next")
+    third = run.pids("start")[-1]
+    assert third != second
+    run.wait_for(lambda: {run.ask()["pid"] for _ in range(40)} == {second, third}, "both")
+    assert run.pids("unlisten") == [second]
 
-        def look() -> bool:
-            for sock in list(socks):
-                sock.setblocking(False)
-                with contextlib.suppress(BlockingIOError):
-                    if sock.recv(1, socket.MSG_PEEK):
-                        sock.settimeout(PATIENCE_S)
-                        answered.append(answer_on(sock))
-                        socks.remove(sock)
-            return bool(answered)
 
-        run.wait_for(look, "an answer")
-        assert {facts["pid"] for facts in answered} == {second}
+def test_dead_workers_socket_is_looked_after_during_a_reload(start: Start) -> None:
+    """Even while the others compile: what they serve by then is the old plan."""
+    run = start("workers: 2\n", backoff_first_s=20).ready()
+    first, second = run.pids("start")
+    run.configure("workers: 2\nforwarding: {via: compile-slow}\n")
+    run.signal(signal.SIGHUP)
+    run.wait_for(lambda: len(run.notes("compile")) == 2, "the compilation")
+    os.kill(first, signal.SIGKILL)
+    assert {run.ask()["pid"] for _ in range(40)} == {second}
+    assert {run.ask()["generation"] for _ in range(4)} == {1}
+    run.wait_for(run.said, "the reload")
+    assert {(facts["pid"], facts["generation"]) for facts in (run.ask() for _ in range(40))} == {
+        (second, 2)
+    }
+
+
+def test_when_all_are_dead_the_first_that_is_back_serves_for_all(start: Start) -> None:
+    run = start("workers: 3\nforwarding: {via: die-again-1}\n", backoff_first_s=0.2).ready()
+    for pid in run.pids("start"):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(run.connect()) for _ in range(30)]
+        for sock in socks:
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert not {answer_on(sock)["index"] for sock in socks} & {1}
+    run.wait_for(lambda: {run.ask()["index"] for _ in range(60)} == {0, 2}, "two")
+
+
+@pytest.mark.parametrize(
+    ("number", "note"),
+    [(signal.SIGTERM, "drain-0.5-True"), (signal.SIGINT, "drain-0-True")],
+)
+def test_balancers_get_time_at_the_end_and_people_do_not_wait(
+    start: Start, number: int, note: str
+) -> None:
+    run = start("workers: 2\n").ready()
+    run.signal(number)
+    assert run.code() == 0
+    assert len(run.notes(note)) == 2
 
 
 def test_back_off_doubles_up_to_its_bound(start: Start) -> None:
@@ -246,7 +280,7 @@ def test_workers_drain_and_end_when_the_supervisor_dies(start: Start) -> None:
         sock.sendall(b"x")
         assert answer_on(sock)["pid"] in pids
     run.wait_for(lambda: not any(map(alive, pids)), "the workers' end")
-    assert len(run.notes("drained")) == 2
+    assert len(run.notes("drained")) == len(run.notes("drain-0.5-True")) == 2
 
 
 def test_term_sent_to_a_worker_drains_that_worker_and_it_is_replaced(start: Start) -> None:
@@ -259,6 +293,7 @@ def test_term_sent_to_a_worker_drains_that_worker_and_it_is_replaced(start: Star
         assert answer_on(sock)["pid"] == pid
     run.wait_for(lambda: len(run.notes("start")) == 2, "a second start")
     assert f"(pid {pid}) ended with code 0" in run.text()
+    assert run.pids("drain-0.5-False") == [pid]
 
 
 def test_interrupt_from_the_terminal_leaves_the_workers_to_the_supervisor(start: Start) -> None:

@@ -30,8 +30,7 @@ class Double:
         self.shared_bytes = os.fstat(shared_fd).st_size
         self.log_fd = os.dup(log_fd) if log_fd >= 0 else -1
         self.mode = ""
-        self.starting: list[asyncio.Task[None]] = []
-        self.servers: dict[int, asyncio.Server] = {}
+        self.servers: dict[int, asyncio.Task[asyncio.Server]] = {}
         self.plan: Any = None
         self.prepared: Any = None
         self.running = 0
@@ -60,6 +59,8 @@ class Double:
             raise ZeroDivisionError("made to fail")
         if mode == "die" or (mode == "die-1" and self.index == 1 and self.plan):
             os._exit(9)
+        if mode == "die-again-1" and self.index == 1 and self.log_lines() > 3:
+            os._exit(9)
         if mode == "mute":
             time.sleep(60)
         if mode == "slow-start":
@@ -81,10 +82,11 @@ class Double:
         assert listener in [one["name"] for one in self.plan["listeners"]]
         sock = socket.socket(fileno=os.dup(fd))
         sock.listen(128)
-        self.starting.append(self.loop.create_task(self._listen(sock, listener, key)))
+        self.servers[key] = self.loop.create_task(self._listen(sock, listener))
+        self.note("listen")
 
     def unlisten(self, key: int) -> None:
-        self.servers.pop(key).close()
+        self.servers.pop(key).add_done_callback(lambda task: task.result().close())
         self.note("unlisten")
 
     def reopen_log(self, fd: int) -> None:
@@ -92,14 +94,15 @@ class Double:
         self.log_fd = os.dup(fd)
         self.note("reopened")
 
-    async def drain(self, timeout_s: float) -> bool:
+    async def drain(self, timeout_s: float, idle_s: float, last: bool) -> bool:
+        self.note(f"drain-{idle_s:g}-{last}")
         self.note("drain")
         if self.mode == "stuck":
             # Deaf to everything but SIGKILL, like a loop that spins with the GIL held.
             signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
             time.sleep(60)
-        for server in self.servers.values():
-            server.close()
+        for key in list(self.servers):
+            self.unlisten(key)
         try:
             await asyncio.wait_for(self.idle.wait(), timeout_s)
         except TimeoutError:
@@ -110,12 +113,12 @@ class Double:
 
     async def stop(self) -> None:
         self.note("stop")
-        for server in self.servers.values():
-            server.close()
+        for key in list(self.servers):
+            self.unlisten(key)
         for writer in self.writers:
             writer.transport.abort()
 
-    async def _listen(self, sock: socket.socket, listener: str, key: int) -> None:
+    async def _listen(self, sock: socket.socket, listener: str) -> asyncio.Server:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.writers.add(writer)
             try:
@@ -127,9 +130,8 @@ class Double:
                 writer.close()
 
         if sock.family == socket.AF_UNIX:
-            self.servers[key] = await asyncio.start_unix_server(serve, sock=sock)
-        else:
-            self.servers[key] = await asyncio.start_server(serve, sock=sock)
+            return await asyncio.start_unix_server(serve, sock=sock)
+        return await asyncio.start_server(serve, sock=sock)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: str
@@ -157,6 +159,11 @@ class Double:
             self.running -= 1
             if self.running == 0:
                 self.idle.set()
+
+    def log_lines(self) -> int:
+        """How many starts the access log tells of."""
+        with open(f"/proc/self/fd/{self.log_fd}") as file:
+            return file.read().count("start ")
 
     def note(self, what: str) -> None:
         """One line in the access log: what, worker index, pid."""

@@ -16,6 +16,8 @@ cdef extern from "<sys/socket.h>" nogil:
         SOL_SOCKET
         SO_ERROR
         SHUT_RD
+        SOCK_CLOEXEC
+        SOCK_NONBLOCK
     ctypedef unsigned int socklen_t
     struct sockaddr:
         uint16_t sa_family
@@ -27,6 +29,11 @@ cdef extern from "<sys/socket.h>" nogil:
     enum:
         MSG_DONTWAIT
         MSG_NOSIGNAL
+        MSG_PEEK
+    # A client's socket, or -1 and errno.
+    int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept
+    # Bytes read, 0 at the end, or -1 and errno.
+    ssize_t recv(int fd, void* data, size_t size, int flags) noexcept
     # Bytes taken, or -1 and errno.
     ssize_t send(int fd, const void* data, size_t size, int flags) noexcept
 

@@ -381,25 +381,24 @@ cdef class MemoryWorker:
 
     def settle(self) -> None:
         """Turns until nothing happens any more. Raises AssertionError for a worker that spins."""
-        for _ in range(TURNS_MAX):
-            if not self.turn() and not self.turn():
-                return
-        raise AssertionError("the worker does not come to rest")
+        assert any(not self.turn() and not self.turn() for _ in range(TURNS_MAX)), "it spins"
+
+    def expire(self, uint64_t ms) -> None:
+        """Lets time pass before anything else that was put off is looked at."""
+        wheel_advance(&self.w.wheel, self.w.wheel.now_ms + ms)
+        transports_flush(&self.w.transports)
 
     def advance(self, uint64_t ms) -> None:
         """Lets time pass, from one due timer to the next, and settles after each."""
         cdef uint64_t end_ms = self.w.wheel.now_ms + ms
         cdef int64_t wait_ms
         self.settle()
-        while True:
-            wait_ms = wheel_next_ms(&self.w.wheel)
-            if wait_ms < 0 or self.w.wheel.now_ms + wait_ms > end_ms:
-                break
-            wheel_advance(&self.w.wheel, self.w.wheel.now_ms + wait_ms)
-            transports_flush(&self.w.transports)
+        wait_ms = wheel_next_ms(&self.w.wheel)
+        while wait_ms >= 0 and self.w.wheel.now_ms + wait_ms <= end_ms:
+            self.expire(wait_ms)
             self.settle()
-        wheel_advance(&self.w.wheel, end_ms)
-        transports_flush(&self.w.transports)
+            wait_ms = wheel_next_ms(&self.w.wheel)
+        self.expire(end_ms - self.w.wheel.now_ms)
         self.settle()
 
     @property
@@ -471,9 +470,9 @@ cdef class MemoryWorker:
                 "spins": self.m.net.spins}
         return out
 
-    def drain(self) -> None:
-        """No further request: idle clients are closed, others after their answer."""
-        host_drain(self.w)
+    def drain(self, idle_ms: int = 0) -> None:
+        """Each client's connection ends with its next answer, or without one after so long."""
+        host_drain(self.w, idle_ms, True)
         transports_flush(&self.w.transports)
 
     def stop(self) -> None:

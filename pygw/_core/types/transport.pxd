@@ -17,6 +17,8 @@ cdef struct transport_ops_t:
     int (*write)(transport_t* t, const uv_buf_t* bufs, uint32_t count) noexcept nogil
     int (*read_start)(transport_t* t) noexcept nogil
     void (*read_stop)(transport_t* t) noexcept nogil
+    # Whether bytes have come that nobody has read yet.
+    bint (*unread)(transport_t* t) noexcept nogil
     # Ends the reading as if the peer had sent FIN; the peer learns nothing.
     void (*deafen)(transport_t* t) noexcept nogil
     # FIN; the queue is empty.
