@@ -38,7 +38,7 @@ from pygw._core.stats cimport (
     stat_set, ST_CONNECTIONS, ST_HEARTBEAT_MS, ST_TUNNELS, ST_UPSTREAM_IDLE, ST_UPSTREAM_OPEN)
 from pygw._core.timer cimport (
     timer_init, timer_arm, timer_disarm, timer_detach, wheel_init, wheel_now)
-from pygw._core.transport cimport transports_init, transports_fini
+from pygw._core.transport cimport transports_flush, transports_init, transports_fini
 from pygw._core.transport_uv cimport transport_connect
 from pygw._core.upstream cimport up_t, up_close, UP_TUNNEL
 
@@ -107,6 +107,10 @@ cdef void on_log(exchange_t* x) noexcept nogil:
     access_log_line(&worker_of(x).log, x, x.plan.log_format, on_unix_ms(x.host))
 
 
+cdef void on_flush(host_t* h) noexcept nogil:
+    transports_flush(&(<worker_t*>h.worker).transports)
+
+
 cdef void on_malformed(exchange_t* x, const address_t* client, int error) noexcept nogil:
     cdef worker_t* w = worker_of(x)
     if malformed_is(error):
@@ -173,6 +177,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.now_ns = on_now_ns
     h.unix_ms = on_unix_ms
     h.log = on_log
+    h.flush = on_flush
     h.malformed = on_malformed
     h.worker = w
     h.ids = &w.ids

@@ -178,6 +178,7 @@ cdef void call_late(timer_t* t) noexcept nogil:
 
 cdef void hook_resume(hook_call_t* call, outcome_t outcome) noexcept nogil:
     cdef exchange_t* x = call.x
+    cdef host_t* host = x.host
     cdef int chain_phase = call.chain_phase
     cdef verdict_t verdict
     BUG_ON(not call.waiting)
@@ -189,6 +190,7 @@ cdef void hook_resume(hook_call_t* call, outcome_t outcome) noexcept nogil:
     verdict = call_ended(call, outcome)
     if verdict != VERDICT_WAIT:
         exchange_resume(x, chain_phase, verdict)
+    host.flush(host)                                   # what called us may be no I/O
 
 
 # What a run came to. The call is given back, or parked again: then WAIT.

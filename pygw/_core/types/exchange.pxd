@@ -250,6 +250,8 @@ cdef struct host_t:
     uint64_t (*now_ns)(host_t* h) noexcept nogil            # monotonic
     uint64_t (*unix_ms)(host_t* h) noexcept nogil           # wall clock, as of this turn
     void (*log)(exchange_t* x) noexcept nogil               # writes the access log line
+    # What was put together for connections leaves now: after a resume from outside of I/O.
+    void (*flush)(host_t* h) noexcept nogil
     # A client sent what E_DOWN_* says; x is the exchange that it became.
     void (*malformed)(exchange_t* x, const address_t* client, int error) noexcept nogil
     void* worker                      # borrow(worker, for ever)
