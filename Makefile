@@ -24,7 +24,7 @@ PYTEST_VARIANT := $(PY) -m pytest -p pygw
 SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: help run test test-release test-debug test-asan coverage lint docs build clean
+.PHONY: help run test test-release test-debug test-asan coverage lint docs schema build clean
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -61,6 +61,9 @@ lint: $(VENV)/with-lint $(VENV)/with-test  ## check style and types
 
 docs: $(VENV)/ready  ## generate docs/ and pygw/keys.py from the models and commands
 	$(PY) docs/generate.py
+
+schema: $(VENV)/with-gen  ## generate structs and codecs from proto/
+	$(PY) -m pygw.gen.core
 
 bench: bench-micro bench-macro bench-gate  ## measure everything, results into benchmarks/results
 

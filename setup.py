@@ -54,7 +54,7 @@ VARIANT = os.environ.get("PYGW_BUILD") or "release"
 if VARIANT not in VARIANTS:
     raise SystemExit(f"PYGW_BUILD={VARIANT} is none of {', '.join(VARIANTS)}")
 
-PLUGIN_H = "pygw/include/pygw_plugin.h"
+HEADERS = sorted(map(str, Path("pygw/include").rglob("*.h")))
 DIRECTIVES = {"language_level": 3, "embedsignature": False}
 SOURCES = sorted(Path("pygw/_core").rglob("*.pyx"))
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -70,7 +70,7 @@ def extension(source: Path) -> Extension:
         include_dirs=["pygw/include"],
         extra_compile_args=[*COMMON, *compile_flags],
         extra_link_args=link_flags,
-        depends=["setup.py", *([PLUGIN_H] if "runtimes" in source.parts else [])],
+        depends=["setup.py", *(HEADERS if "runtimes" in source.parts else [])],
     )
 
 

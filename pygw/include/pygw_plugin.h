@@ -25,42 +25,17 @@
 #define PYGW_PLUGIN_H
 #include <stddef.h>
 #include <stdint.h>
+#include "pygw/v1/http_views.h"
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define PYGW_ABI 1u
-#define PYGW_LAYOUT UINT64_C(1)
+#define PYGW_LAYOUT PYGW_HTTP_LAYOUT
 
-typedef struct { const char *ptr; uint32_t len; } pygw_span;
-
-/* One field of a head. Of `flags` only PYGW_GONE counts: such an entry is not there any more. */
-typedef struct {
-    pygw_span name;
-    pygw_span value;
-    uint16_t id;
-    uint16_t flags;
-    uint32_t reserved;
-} pygw_header;
-#define PYGW_GONE 5u
-
-typedef struct {
-    uint32_t size;
-    uint8_t version;              /* 10, 11, 20 */
-    uint8_t has_body;             /* `body` is the whole body */
-    pygw_span method, scheme, authority, path, query, client, id, body;
-    const pygw_header *headers;
-    uint32_t header_count;
-} pygw_request;
-
-typedef struct {
-    uint32_t size;
-    uint16_t status;              /* 0: there is none yet */
-    uint8_t has_body;
-    pygw_span body;
-    const pygw_header *headers;
-    uint32_t header_count;
-} pygw_response;
+/* pygw_span, pygw_header (whose `flags` have PYGW_GONE when it is not there any more), pygw_request
+ * and pygw_response. */
+#define PYGW_GONE PYGW_HEADER_GONE
 
 enum { PYGW_REQUEST = 0, PYGW_RESPONSE = 1 };
 /* What a function of a phase answers; every other number counts as a failure. */

@@ -11,7 +11,7 @@ from tests.tidy.tree import Source
 LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "types/* libs/* check limits route_hash view",
+        "types/* libs/* pb/* check limits route_hash view",
         "arena block buffer fault half shortage stats",
         "address affinity answer attempt balance chain cidr_set coding conditions deflater"
         " exchange exchange_memory filters/* forwarding gather headers hook_body hook_run hooks"

@@ -5,10 +5,6 @@
 
 from pygw._core.types.hook cimport hook_host_t
 
-# The hash of the views' layout (`pygw gen`): what was built against another is not loaded.
-cdef enum:
-    HOOK_LAYOUT = 1
-
 cdef const hook_host_t* hook_host() noexcept nogil
 # What a host_error means, for messages; static text.
 cdef const char* host_error_text(int error) noexcept nogil

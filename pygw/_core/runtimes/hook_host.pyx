@@ -16,6 +16,7 @@ from pygw._core.hooks cimport hook_log, hook_views
 from pygw._core.ids cimport ids_t, ids_uuid7, UUID_LENGTH
 from pygw._core.limits cimport (
     HOOK_BODY_MAX, HOOK_ERROR_MAX, HOOK_REPLY_FIELDS, HOOK_VARS, HOOK_VAR_BYTES)
+from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
 from pygw._core.runtimes.hook_head cimport *
 from pygw._core.types.exchange cimport (
     exchange_t, PHASE_LOG, PHASE_REQUEST_BODY, PHASE_RESPONSE_BODY, XF_ID_MADE,
@@ -246,7 +247,7 @@ cdef const char* host_error_text(int error) noexcept nogil:
 
 table.size = sizeof(hook_host_t)
 table.abi = HOOK_ABI
-table.layout = HOOK_LAYOUT
+table.layout = PYGW_HTTP_VIEWS
 table.request = hook_request_view
 table.response = hook_response_view
 table.header_find = hook_header_find

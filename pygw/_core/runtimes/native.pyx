@@ -17,7 +17,8 @@ from libc.string cimport memcpy, memset
 from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.hooks cimport runtime_register
-from pygw._core.runtimes.hook_host cimport hook_host, HOOK_LAYOUT
+from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
+from pygw._core.runtimes.hook_host cimport hook_host
 from pygw._core.types.exchange cimport PHASES
 from pygw._core.types.header cimport header_t
 from pygw._core.types.hook cimport *
@@ -251,7 +252,8 @@ ops.cancel = native_cancel
 
 if (sizeof(pygw_request) != sizeof(request_view_t) or sizeof(pygw_header) != sizeof(header_t)
         or sizeof(pygw_response) != sizeof(response_view_t)
-        or sizeof(pygw_host) != sizeof(hook_host_t) or PYGW_LAYOUT != HOOK_LAYOUT
+        or sizeof(pygw_host) != sizeof(hook_host_t) or PYGW_LAYOUT != PYGW_HTTP_VIEWS
         or PYGW_ABI != HOOK_ABI):
-    raise ImportError("pygw_plugin.h does not agree with the data plane: build it again")
+    raise ImportError(f"pygw_plugin.h has layout {PYGW_LAYOUT:x}, the data plane"
+                      f" {PYGW_HTTP_VIEWS:x}: build again")
 runtime_register(RUNTIME_NATIVE, &ops, describe)

@@ -4,6 +4,7 @@
 # Read next: types/exchange.pxd, then filters/hook.pxd, hooks.pxd, runtimes/.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from pygw._core.pb.http_views cimport request_view_t, response_view_t
 from pygw._core.types.header cimport span_t, header_t
 from pygw._core.types.memory cimport blocks_t, buffer_t, slices_t
 from pygw._core.types.timer cimport timer_t
@@ -11,34 +12,10 @@ from pygw._core.types.exchange cimport exchange_t, filter_t, host_t
 
 # --- views: what native code and LuaJIT read ------------------------------------------------------
 #
-# The layout of proto/pygw/v1: `pygw gen` writes the same structs for C, LuaJIT and others, and each
-# checks the hash of the layout when it is loaded. Filled by hook_enter, after each edit, and
-# emptied by hook_leave. Structs grow at their end only; `size` tells how far they go.
-#
-# Entries with HF_REMOVED or HF_HOP are not there for a hook. `headers` may move with each edit.
-cdef struct request_view_t:
-    uint32_t size
-    uint8_t version                   # 10, 11, 20
-    uint8_t has_body                  # `body` is the whole body
-    span_t method
-    span_t scheme
-    span_t authority
-    span_t path
-    span_t query                      # without '?'
-    span_t client                     # its address as text
-    span_t id                         # request id; empty: none yet (host.request_id makes one)
-    span_t body                       # the whole body, or the piece at hand
-    const header_t* headers           # borrow(exchange, until the next edit)
-    uint32_t header_count
-
-# In the request's phases all of it is empty.
-cdef struct response_view_t:
-    uint32_t size
-    uint16_t status
-    uint8_t has_body
-    span_t body
-    const header_t* headers           # borrow(exchange, until the next edit)
-    uint32_t header_count
+# Their structs come from proto/pygw/v1/http.proto, as those of C, LuaJIT and others. Filled by
+# hook_enter, after each edit, and emptied by hook_leave. Structs grow at their end only; `size`
+# tells how far they go. Entries with HF_REMOVED or HF_HOP are not there for a hook. `headers` may
+# move with each edit. In the request's phases all of response_view_t is empty.
 
 # --- one call -------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Tests of `pygw gen`: every language against the runtime of Protocol Buffers."""
