@@ -23,6 +23,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 COMMON = [
     "-g",
@@ -89,6 +90,20 @@ class BuildCore(build_ext):
         super().finalize_options()
 
 
+class BuildPython(build_py):
+    """Carries proto/ and the C headers into the package."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        for source in [*Path("proto").rglob("*.proto"), *Path("pygw/include").rglob("*.h")]:
+            inside = source if source.parts[0] == "pygw" else Path("pygw", source)
+            target = Path(self.build_lib, inside)
+            self.mkpath(str(target.parent))
+            self.copy_file(str(source), str(target))
+
+
 options: dict[str, dict[str, object]] = {"build_ext": {"parallel": JOBS}}
 if VARIANT not in ("release", "none"):
     options["build"] = {
@@ -99,6 +114,6 @@ if VARIANT not in ("release", "none"):
 
 setup(
     ext_modules=[] if VARIANT == "none" else [extension(source) for source in SOURCES],
-    cmdclass={"build_ext": BuildCore},
+    cmdclass={"build_ext": BuildCore, "build_py": BuildPython},
     options=options,
 )

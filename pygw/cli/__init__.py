@@ -24,6 +24,7 @@ COMMANDS = {
     "routes": "routes",
     "explain": "explain",
     "import": "import_",
+    "gen": "gen",
     "doctor": "doctor",
 }
 """Each command and its module, which has it as `command`, in the order of `pygw --help`."""

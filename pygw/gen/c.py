@@ -164,6 +164,6 @@ def _header(schema: Schema, file: File) -> str:
 def _assertions(schema: Schema, structs: list[Struct]) -> Iterator[str]:
     for struct in structs:
         name = struct_name(schema, struct.message)
-        yield f'PYGW_LAYOUT_ASSERT(sizeof({name}) == {struct.size}, "{name} has another size");'
+        yield f"PYGW_LAYOUT_SIZE({name}, {struct.size});"
         for member in struct.members:
             yield f"PYGW_LAYOUT_AT({name}, {identifier(member.name)}, {member.offset});"

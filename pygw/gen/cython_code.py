@@ -431,9 +431,9 @@ def _check(schema: Schema, file: File, names: Names) -> Iterator[str]:
         yield f"        {'and ' if index else ''}{test}"
     constant = views_constant_of(file)
     yield f"        and {constant} == 0x{layout_hash(schema, file.name):016x}U):"
-    yield f'    raise ImportError(f"{file.name}: compiled with layout {{{constant}:016x}},"'
-    yield f'                      " generated for {layout_hash(schema, file.name):016x}:"'
-    yield '                      " build again")'
+    yield f'    raise ImportError(f"compiled with layout {{{constant}:016x}}"'
+    yield f'                      " but {file.name} has"'
+    yield f'                      " {layout_hash(schema, file.name):016x}: build again")'
 
 
 def _offset(names: Names, message: Message, name: str, member: Member) -> str:

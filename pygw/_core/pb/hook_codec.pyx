@@ -213,6 +213,6 @@ if not (
         and <char*>&a_1.key - <char*>&a_1 == 0
         and <char*>&a_1.value - <char*>&a_1 == 16
         and PYGW_HOOK_VIEWS == 0xcc6dac197b8ce110U):
-    raise ImportError(f"pygw/v1/hook.proto: compiled with layout {PYGW_HOOK_VIEWS:016x},"
-                      " generated for cc6dac197b8ce110:"
-                      " build again")
+    raise ImportError(f"compiled with layout {PYGW_HOOK_VIEWS:016x}"
+                      " but pygw/v1/hook.proto has"
+                      " cc6dac197b8ce110: build again")

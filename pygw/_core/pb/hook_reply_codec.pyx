@@ -367,7 +367,6 @@ if not (
         and <char*>&a_3.headers - <char*>&a_3 == 24
         and <char*>&a_3.header_count - <char*>&a_3 == 32
         and PYGW_HOOK_REPLY_VIEWS == 0x799218663d23c941U):
-    raise ImportError(
-                     f"pygw/v1/hook_reply.proto: compiled with layout {PYGW_HOOK_REPLY_VIEWS:016x},"
-                      " generated for 799218663d23c941:"
-                      " build again")
+    raise ImportError(f"compiled with layout {PYGW_HOOK_REPLY_VIEWS:016x}"
+                      " but pygw/v1/hook_reply.proto has"
+                      " 799218663d23c941: build again")

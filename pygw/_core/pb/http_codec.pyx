@@ -253,6 +253,6 @@ if not (
         and <char*>&a_2.headers - <char*>&a_2 == 24
         and <char*>&a_2.header_count - <char*>&a_2 == 32
         and PYGW_HTTP_VIEWS == 0xa4ff4ab61b21520eU):
-    raise ImportError(f"pygw/v1/http.proto: compiled with layout {PYGW_HTTP_VIEWS:016x},"
-                      " generated for a4ff4ab61b21520e:"
-                      " build again")
+    raise ImportError(f"compiled with layout {PYGW_HTTP_VIEWS:016x}"
+                      " but pygw/v1/http.proto has"
+                      " a4ff4ab61b21520e: build again")

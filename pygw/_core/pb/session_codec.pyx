@@ -469,6 +469,6 @@ if not (
         and <char*>&a_5.methods - <char*>&a_5 == 16
         and <char*>&a_5.method_count - <char*>&a_5 == 24
         and PYGW_SESSION_VIEWS == 0x7309c4f050c685e8U):
-    raise ImportError(f"pygw/v1/session.proto: compiled with layout {PYGW_SESSION_VIEWS:016x},"
-                      " generated for 7309c4f050c685e8:"
-                      " build again")
+    raise ImportError(f"compiled with layout {PYGW_SESSION_VIEWS:016x}"
+                      " but pygw/v1/session.proto has"
+                      " 7309c4f050c685e8: build again")

@@ -80,19 +80,19 @@ typedef struct pygw_hook_reply {
     const struct pygw_session *session;     /* absent: as it is */
 } pygw_hook_reply;
 
-PYGW_LAYOUT_ASSERT(sizeof(pygw_edit) == 40, "pygw_edit has another size");
+PYGW_LAYOUT_SIZE(pygw_edit, 40);
 PYGW_LAYOUT_AT(pygw_edit, kind, 0);
 PYGW_LAYOUT_AT(pygw_edit, name, 8);
 PYGW_LAYOUT_AT(pygw_edit, value, 24);
-PYGW_LAYOUT_ASSERT(sizeof(pygw_hook_reply_variables_entry) == 32, "pygw_hook_reply_variables_entry has another size");
+PYGW_LAYOUT_SIZE(pygw_hook_reply_variables_entry, 32);
 PYGW_LAYOUT_AT(pygw_hook_reply_variables_entry, key, 0);
 PYGW_LAYOUT_AT(pygw_hook_reply_variables_entry, value, 16);
-PYGW_LAYOUT_ASSERT(sizeof(pygw_answer) == 40, "pygw_answer has another size");
+PYGW_LAYOUT_SIZE(pygw_answer, 40);
 PYGW_LAYOUT_AT(pygw_answer, status, 0);
 PYGW_LAYOUT_AT(pygw_answer, body, 8);
 PYGW_LAYOUT_AT(pygw_answer, headers, 24);
 PYGW_LAYOUT_AT(pygw_answer, header_count, 32);
-PYGW_LAYOUT_ASSERT(sizeof(pygw_hook_reply) == 160, "pygw_hook_reply has another size");
+PYGW_LAYOUT_SIZE(pygw_hook_reply, 160);
 PYGW_LAYOUT_AT(pygw_hook_reply, size, 0);
 PYGW_LAYOUT_AT(pygw_hook_reply, outcome, 4);
 PYGW_LAYOUT_AT(pygw_hook_reply, error, 8);

@@ -57,10 +57,10 @@ typedef struct pygw_hook_call {
     pygw_span config;                      /* the hook's own configuration as JSON */
 } pygw_hook_call;
 
-PYGW_LAYOUT_ASSERT(sizeof(pygw_hook_call_variables_entry) == 32, "pygw_hook_call_variables_entry has another size");
+PYGW_LAYOUT_SIZE(pygw_hook_call_variables_entry, 32);
 PYGW_LAYOUT_AT(pygw_hook_call_variables_entry, key, 0);
 PYGW_LAYOUT_AT(pygw_hook_call_variables_entry, value, 16);
-PYGW_LAYOUT_ASSERT(sizeof(pygw_hook_call) == 88, "pygw_hook_call has another size");
+PYGW_LAYOUT_SIZE(pygw_hook_call, 88);
 PYGW_LAYOUT_AT(pygw_hook_call, size, 0);
 PYGW_LAYOUT_AT(pygw_hook_call, hook, 8);
 PYGW_LAYOUT_AT(pygw_hook_call, phase, 24);

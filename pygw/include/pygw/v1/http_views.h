@@ -64,13 +64,13 @@ typedef struct pygw_response {
 /* `flags` of an entry that is not there any more. */
 #define PYGW_HEADER_GONE 5u
 
-PYGW_LAYOUT_ASSERT(sizeof(pygw_header) == 40, "pygw_header has another size");
+PYGW_LAYOUT_SIZE(pygw_header, 40);
 PYGW_LAYOUT_AT(pygw_header, name, 0);
 PYGW_LAYOUT_AT(pygw_header, value, 16);
 PYGW_LAYOUT_AT(pygw_header, id, 32);
 PYGW_LAYOUT_AT(pygw_header, flags, 34);
 PYGW_LAYOUT_AT(pygw_header, reserved, 36);
-PYGW_LAYOUT_ASSERT(sizeof(pygw_request) == 152, "pygw_request has another size");
+PYGW_LAYOUT_SIZE(pygw_request, 152);
 PYGW_LAYOUT_AT(pygw_request, size, 0);
 PYGW_LAYOUT_AT(pygw_request, version, 4);
 PYGW_LAYOUT_AT(pygw_request, has_body, 5);
@@ -84,7 +84,7 @@ PYGW_LAYOUT_AT(pygw_request, id, 104);
 PYGW_LAYOUT_AT(pygw_request, body, 120);
 PYGW_LAYOUT_AT(pygw_request, headers, 136);
 PYGW_LAYOUT_AT(pygw_request, header_count, 144);
-PYGW_LAYOUT_ASSERT(sizeof(pygw_response) == 40, "pygw_response has another size");
+PYGW_LAYOUT_SIZE(pygw_response, 40);
 PYGW_LAYOUT_AT(pygw_response, size, 0);
 PYGW_LAYOUT_AT(pygw_response, status, 4);
 PYGW_LAYOUT_AT(pygw_response, has_body, 6);
