@@ -259,9 +259,9 @@ def _read(schema: Schema, struct: Struct, names: Names) -> Iterator[str]:
     for one in message.fields:
         if one.local:
             continue
-        tags = f"tag == {one.tag}"
+        tags = f"tag == {number(one.tag)}"
         if one.packable:
-            tags = f"tag == {one.packed_tag} or tag == {one.tag}"
+            tags = f"tag == {number(one.packed_tag)} or tag == {number(one.tag)}"
         yield f"        {word} {tags}:"
         word = "elif"
         yield f"            good = {_read_call(schema, struct, one, names)}"
@@ -323,6 +323,11 @@ def list_kind(one: Field) -> str:
     return f"WIRE_KIND_{reader.upper()}"
 
 
+def number(tag: int) -> str:
+    """A tag as C and Cython take it: beyond 31 bits unsigned."""
+    return f"{tag}U" if tag > 0x7FFFFFFF else str(tag)
+
+
 # --- writing --------------------------------------------------------------------------------------
 
 
@@ -352,16 +357,16 @@ def _write_field(schema: Schema, struct: Struct, one: Field, names: Names) -> It
         count = f"v.{names.member(message, struct.member(one, 'count').name)}"
         if one.kind in ("string", "bytes"):
             text = one.kind == "string"
-            yield f"    wire_put_spans(w, {one.tag}, {member}, {count}, {text})"
+            yield f"    wire_put_spans(w, {number(one.tag)}, {member}, {count}, {text})"
         else:
-            tag = one.packed_tag if one.packed else one.tag
+            tag = number(one.packed_tag if one.packed else one.tag)
             yield f"    wire_put_numbers(w, {tag}, {list_kind(one)}, {member}, {count})"
     elif one.kind == "message":
         case = f"v.{one.oneof}_case == {one.number} and " if one.oneof else ""
         yield f"    if {case}{member} != NULL and wire_put_enter(w):"
         yield "        end = w.at"
         yield f"        {snake(schema.message_of(one).local)}_write(w, {member})"
-        yield f"        wire_put_leave(w, {one.tag}, end)"
+        yield f"        wire_put_leave(w, {number(one.tag)}, end)"
     else:
         yield f"    if {_present(struct.message, one, member, names)}:"
         yield f"        {_put(one, member)}"
@@ -380,7 +385,7 @@ def _write_messages(schema: Schema, struct: Struct, one: Field, names: Names) ->
     yield "        if wire_put_enter(w):"
     yield "            end = w.at"
     yield f"            {snake(inner.local)}_write(w, &{member}[i])"
-    yield f"            wire_put_leave(w, {one.tag}, end)"
+    yield f"            wire_put_leave(w, {number(one.tag)}, end)"
 
 
 def _present(message: Message, one: Field, member: str, names: Names) -> str:
@@ -400,16 +405,18 @@ def _present(message: Message, one: Field, member: str, names: Names) -> str:
 
 def _put(one: Field, member: str) -> str:
     if one.kind in ("string", "bytes"):
-        return f"wire_put_{'text' if one.kind == 'string' else 'span'}(w, {one.tag}, {member})"
+        return (
+            f"wire_put_{'text' if one.kind == 'string' else 'span'}(w, {number(one.tag)}, {member})"
+        )
     if one.kind in FIXED32 or one.kind in FIXED64:
-        return f"wire_put_fixed(w, {one.tag}, &{member}, {8 if one.kind in FIXED64 else 4})"
+        return f"wire_put_fixed(w, {number(one.tag)}, &{member}, {8 if one.kind in FIXED64 else 4})"
     if one.kind in ("sint32", "sint64"):
-        return f"wire_put_number(w, {one.tag}, zigzag{one.kind[4:]}({member}))"
+        return f"wire_put_number(w, {number(one.tag)}, zigzag{one.kind[4:]}({member}))"
     if number_of(one)[0] == "i":
-        return f"wire_put_number(w, {one.tag}, <uint64_t><int64_t>{member})"
+        return f"wire_put_number(w, {number(one.tag)}, <uint64_t><int64_t>{member})"
     if one.kind == "bool":
-        return f"wire_put_number(w, {one.tag}, {member} != 0)"
-    return f"wire_put_number(w, {one.tag}, {member})"
+        return f"wire_put_number(w, {number(one.tag)}, {member} != 0)"
+    return f"wire_put_number(w, {number(one.tag)}, {member})"
 
 
 # --- the layout, at import ------------------------------------------------------------------------
