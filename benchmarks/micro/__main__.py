@@ -20,7 +20,7 @@ from benchmarks import machine
 from benchmarks.micro.report import markdown, parts_of, report_write
 
 RESULTS = Path(__file__).parents[1] / "results"
-PARTS = Path(__file__).with_name("test_parts.py")
+PARTS = [str(Path(__file__).with_name(f"test_{name}.py")) for name in ("parts", "codecs")]
 
 
 def _say(text: str) -> None:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="pygw-micro-") as folder:
         measured = Path(folder, "measured.json")
         command = [
-            *(sys.executable, "-m", "pytest", "-p", "pygw", str(PARTS), "-q", "-k", options.only),
+            *(sys.executable, "-m", "pytest", "-p", "pygw", *PARTS, "-q", "-k", options.only),
             *("-p", "no:cacheprovider", "--benchmark-quiet", f"--benchmark-json={measured}"),
         ]
         done = subprocess.run(

@@ -158,10 +158,20 @@ def _cimports(schema: Schema, file: File, names: Names, text: str) -> Iterator[s
     yield from views_cimported(structs, names)
 
 
+SHORT_MAX = 4
+"""Messages of at most so many fields, all bytes, are tried in order before the loop."""
 READS = ("read", "write")
 WIRE = (
     *("wire_begin", "wire_bool", "wire_enter", "wire_fail", "wire_fixed", "wire_i32", "wire_i64"),
-    *("wire_leave", "wire_list", "wire_numbers", "wire_reader_t", "wire_room_t", "wire_s32"),
+    *(
+        "wire_leave",
+        "wire_list",
+        "wire_short",
+        "wire_numbers",
+        "wire_reader_t",
+        "wire_room_t",
+        "wire_s32",
+    ),
     *("wire_s64", "wire_skip", "wire_span", "wire_span_next", "wire_tag", "wire_take"),
     *("wire_text", "wire_u16", "wire_u32", "wire_u64", "wire_u8", "wire_writer_t", "WIRE_TWICE"),
     *(
@@ -252,6 +262,13 @@ def _read(schema: Schema, struct: Struct, names: Names) -> Iterator[str]:
     yield f"    memset(v, 0, sizeof({view}))"
     if message.sized:
         yield f"    v.size = sizeof({view})"
+    plain = [one for one in message.fields if not one.local]
+    if all(one.kind == "bytes" and not one.repeated and not one.oneof for one in plain) and (
+        0 < len(plain) <= SHORT_MAX and all(one.tag < 128 for one in plain)
+    ):
+        for one in sorted(plain, key=lambda one: one.number):
+            member = f"v.{names.member(message, one.name)}"
+            yield f"    r.at = wire_short(r.at, r.end, {one.tag}, &{member})"
     yield "    while r.at < r.end:"
     yield "        if not wire_tag(r, &tag):"
     yield "            return False"

@@ -278,6 +278,22 @@ def test_structs_are_proven_by_the_ffi_and_other_layouts_refused(lua: Any) -> No
         lua.execute(broken.encode())
 
 
+def test_reading_and_writing_become_traces(lua: Any) -> None:
+    traces = lua.execute(
+        b"""local done, util = {}, require("jit.util")
+        local function seen(what, _, func)
+          if what == "stop" then done[#done + 1] = util.funcinfo(func).loc end
+        end
+        jit.attach(seen, "trace")
+        local list = {}
+        for k = 1, 50 do list[k] = { name = "name " .. k } end
+        for _ = 1, 300 do M.Kinds.decode(M.Kinds.encode { inners = list, strings = { "a", "b" } }) end
+        jit.attach(seen)
+        return table.concat(done, " ")"""
+    )
+    assert b"kinds_pb.lua" in traces
+
+
 def test_proto2_is_refused_with_what_to_do() -> None:
     schema = read_protos([PROTOS / "old.proto"])
     with pytest.raises(GenError, match=r"old.proto is proto2: pygw generates from proto3 only"):

@@ -11,8 +11,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
 from pygw._core.pb.wire cimport (
-    wire_begin, wire_bool, wire_enter, wire_leave, wire_list, wire_reader_t, wire_room_t, wire_skip,
-    wire_span, wire_tag, wire_u16, wire_u8, wire_writer_t)
+    wire_begin, wire_bool, wire_enter, wire_leave, wire_list, wire_reader_t, wire_room_t,
+    wire_short, wire_skip, wire_span, wire_tag, wire_u16, wire_u8, wire_writer_t)
 from pygw._core.pb.wire_put cimport (
     wire_put_begin, wire_put_done, wire_put_enter, wire_put_leave, wire_put_number, wire_put_span)
 from pygw._core.pb.http_views cimport request_view_t, response_view_t
@@ -40,6 +40,8 @@ cdef bint header_read(wire_reader_t* r, header_t* v) noexcept nogil:
     cdef uint32_t tag
     cdef bint good
     memset(v, 0, sizeof(header_t))
+    r.at = wire_short(r.at, r.end, 10, &v.name)
+    r.at = wire_short(r.at, r.end, 18, &v.value)
     while r.at < r.end:
         if not wire_tag(r, &tag):
             return False
