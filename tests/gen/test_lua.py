@@ -287,7 +287,8 @@ def test_reading_and_writing_become_traces(lua: Any) -> None:
         jit.attach(seen, "trace")
         local list = {}
         for k = 1, 50 do list[k] = { name = "name " .. k } end
-        for _ = 1, 300 do M.Kinds.decode(M.Kinds.encode { inners = list, strings = { "a", "b" } }) end
+        local m = { inners = list, strings = { "a", "b" } }
+        for _ = 1, 300 do M.Kinds.decode(M.Kinds.encode(m)) end
         jit.attach(seen)
         return table.concat(done, " ")"""
     )
