@@ -19,12 +19,14 @@ from types import FrameType
 from benchmarks import cpu, machine
 from benchmarks.macro import rounds
 from benchmarks.macro.cases import CASES
+from benchmarks.macro.hook_peers import HOOK_PEERS
 from benchmarks.macro.load import LoadError
 from benchmarks.macro.peers import PEERS
 from benchmarks.macro.report import Facts, report_write
 from benchmarks.process import StartError
 
 RESULTS = Path(__file__).parents[1] / "results"
+ALL = (*PEERS, *HOOK_PEERS)
 ROUNDS_MAX = 50
 SECONDS_MAX = 60
 
@@ -32,7 +34,7 @@ SECONDS_MAX = 60
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse and check the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.macro", description=__doc__)
-    case_names, peer_names = [case.name for case in CASES], [peer.name for peer in PEERS]
+    case_names, peer_names = [case.name for case in CASES], [peer.name for peer in ALL]
     parser.add_argument("--rounds", type=int, default=5, help=f"1 to {ROUNDS_MAX}")
     parser.add_argument("--seconds", type=int, default=3, help=f"per round, 1 to {SECONDS_MAX}")
     parser.add_argument("--case", nargs="+", choices=case_names, default=case_names)
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.rounds, float(options.seconds), options.proxy_core, options.load_core
     )
     cases = [case for case in CASES if case.name in options.case]
-    peers = [peer for peer in PEERS if peer.name in options.peer]
+    peers = [peer for peer in ALL if peer.name in options.peer]
     facts = Facts(
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine=machine.machine_facts(),

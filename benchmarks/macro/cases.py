@@ -25,6 +25,7 @@ class Case:
     method: str = "GET"
     body_bytes: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+    hooks: bool = False  # peers with a hook take part too, and only here
 
     def request(self, host: str, path: str | None = None) -> bytes:
         """Return the bytes of one request to `host` (name:port), `path` in place of its own."""
@@ -33,6 +34,11 @@ class Case:
         if self.body_bytes:
             lines.append(f"Content-Length: {self.body_bytes}")
         return "\r\n".join([*lines, "", ""]).encode() + b"p" * self.body_bytes
+
+
+def _twenty_headers() -> tuple[tuple[str, str], ...]:
+    """Return 19 headers, which are 20 with Host; the key that a hook looks for is the last."""
+    return (*_forty_headers()[:18], ("X-Key", "0123456789abcdef01234567"))
 
 
 def _forty_headers() -> tuple[tuple[str, str], ...]:
@@ -66,5 +72,13 @@ CASES = (
         "/13",
         64,
         headers=(("Connection", "close"),),
+    ),
+    Case(
+        "hooks-64",
+        "20 request headers, a hook on request and response, 64 connections",
+        "/13",
+        64,
+        headers=_twenty_headers(),
+        hooks=True,
     ),
 )

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class RunningPeer:
-    """A started peer: its process tree, its port, and the access log that it writes, if any."""
+    """A started peer: its process tree, its port, and the access log that it writes, if any.
+
+    `hooked`: it runs user code on each request, and only takes part in cases about that.
+    """
 
     name: str
     child: process.Child
     port: int
     access_log: Path | None = None
+    hooked: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,34 +124,41 @@ http {{
 """
 
 
+Edit = Callable[[str], str]
+"""What a hooked peer makes of the configuration without a hook."""
+
+
 @contextlib.contextmanager
-def _nginx_run(setting: Setting) -> Iterator[RunningPeer]:
-    """Run nginx with one worker and a buffered access log."""
+def nginx_run(
+    setting: Setting, name: str, edit: Edit | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[RunningPeer]:
+    """Run nginx with one worker and a buffered access log; `edit` puts a hook in."""
     port = process.port_find()
-    access_log = setting.directory / "nginx.access.log"
-    config = setting.directory / "nginx.conf"
-    config.write_text(
-        _NGINX.format(
-            directory=setting.directory,
-            access_log=access_log,
-            origin_port=setting.origin_port,
-            port=port,
-            idle=UPSTREAM_IDLE,
-            # A worker of another user could not enter the temporary directory.
-            user="user root;" if setting.directory.owner() == "root" else "",
-        )
+    directory = setting.directory / name
+    directory.mkdir()
+    access_log = directory / "nginx.access.log"
+    config = directory / "nginx.conf"
+    text = _NGINX.format(
+        directory=directory,
+        access_log=access_log,
+        origin_port=setting.origin_port,
+        port=port,
+        idle=UPSTREAM_IDLE,
+        # A worker of another user could not enter the temporary directory.
+        user="user root;" if setting.directory.owner() == "root" else "",
     )
-    command = ["nginx", "-p", str(setting.directory), "-c", str(config)]
-    command += ["-e", str(setting.directory / "nginx.error.log")]
+    config.write_text(edit(text) if edit else text)
+    command = ["nginx", "-p", str(directory), "-c", str(config)]
+    command += ["-e", str(directory / "nginx.error.log")]
     with process.child_run(
-        "nginx",
+        name,
         command,
         core=setting.core,
-        directory=setting.directory,
-        env=os.environ | _RIVAL_ALLOCATOR,
+        directory=directory,
+        env=os.environ | _RIVAL_ALLOCATOR | dict(env or {}),
     ) as child:
         process.port_wait(child, port)
-        yield RunningPeer("nginx", child, port, access_log)
+        yield RunningPeer(name, child, port, access_log, hooked=edit is not None)
 
 
 # Ids are random numbers in hex, cheaper than uuid(). Buffers stay at the default 16 KiB: 64 KiB
@@ -178,28 +189,27 @@ listen bench
 
 
 @contextlib.contextmanager
-def _haproxy_run(setting: Setting) -> Iterator[RunningPeer]:
-    """Run haproxy with one thread and without a log."""
+def haproxy_run(setting: Setting, name: str, edit: Edit | None = None) -> Iterator[RunningPeer]:
+    """Run haproxy with one thread and without a log; `edit` puts a hook in."""
     port = process.port_find()
-    config = setting.directory / "haproxy.cfg"
-    config.write_text(
-        _HAPROXY.format(
-            port=port,
-            origin_port=setting.origin_port,
-            max_connections=MAX_CONNECTIONS,
-            idle=UPSTREAM_IDLE,
-        )
+    config = setting.directory / f"{name}.cfg"
+    text = _HAPROXY.format(
+        port=port,
+        origin_port=setting.origin_port,
+        max_connections=MAX_CONNECTIONS,
+        idle=UPSTREAM_IDLE,
     )
+    config.write_text(edit(text) if edit else text)
     command = ["haproxy", "-db", "-f", str(config)]
     with process.child_run(
-        "haproxy",
+        name,
         command,
         core=setting.core,
         directory=setting.directory,
         env=os.environ | _RIVAL_ALLOCATOR,
     ) as child:
         process.port_wait(child, port)
-        yield RunningPeer("haproxy", child, port)
+        yield RunningPeer(name, child, port, hooked=edit is not None)
 
 
 _PYGW_CHECK = """\
@@ -210,7 +220,7 @@ if NAME != "release":
 """
 
 
-def _pygw_missing() -> str | None:
+def pygw_missing() -> str | None:
     """Say why pygw cannot run here: it must be importable, with a release build of its core."""
     command = [machine.python_command(), "-c", _PYGW_CHECK]
     environment = machine.python_environment()
@@ -220,8 +230,15 @@ def _pygw_missing() -> str | None:
     return f"pygw: {done.stderr.strip().splitlines()[-1]}" if done.returncode else None
 
 
-def pygw_config(*, port: int, origin_port: int, access_log: Path) -> str:
+def pygw_config(
+    *,
+    port: int,
+    origin_port: int,
+    access_log: Path,
+    middleware: Sequence[Mapping[str, object]] = (),
+) -> str:
     """Return the configuration of pygw (JSON is YAML): one worker, access log on."""
+    more = {"middleware": list(middleware)} if middleware else {}
     return json.dumps(
         {
             "workers": 1,
@@ -235,36 +252,55 @@ def pygw_config(*, port: int, origin_port: int, access_log: Path) -> str:
                     "pool": {"idle": UPSTREAM_IDLE, "connections": MAX_CONNECTIONS},
                 }
             },
-            "routes": [{"match": {"path": "/*"}, "upstream": "origin"}],
+            "routes": [{"match": {"path": "/*"}, "upstream": "origin", **more}],
         },
         indent=1,
     )
 
 
 @contextlib.contextmanager
-def _pygw_run(setting: Setting) -> Iterator[RunningPeer]:
-    """Run pygw as a user would: `pygw run CONFIG`, with one worker."""
+def pygw_run(
+    setting: Setting, name: str, middleware: Sequence[Mapping[str, object]] = ()
+) -> Iterator[RunningPeer]:
+    """Run pygw as a user would: `pygw run CONFIG`, with one worker and the middleware given."""
     port = process.port_find()
-    access_log = setting.directory / "pygw.access.log"
-    config = setting.directory / "pygw.yaml"
+    access_log = setting.directory / f"{name}.access.log"
+    config = setting.directory / f"{name}.yaml"
     config.write_text(
-        pygw_config(port=port, origin_port=setting.origin_port, access_log=access_log)
+        pygw_config(
+            port=port,
+            origin_port=setting.origin_port,
+            access_log=access_log,
+            middleware=middleware,
+        )
     )
     command = [machine.python_command(), "-m", "pygw", "run", str(config)]
     with process.child_run(
-        "pygw",
+        name,
         command,
         core=setting.core,
         directory=setting.directory,
         env=machine.python_environment(),
     ) as child:
         process.port_wait(child, port)
-        yield RunningPeer("pygw", child, port, access_log)
+        yield RunningPeer(name, child, port, access_log, hooked=bool(middleware))
+
+
+def _pygw_plain_run(setting: Setting) -> AbstractContextManager[RunningPeer]:
+    return pygw_run(setting, "pygw")
+
+
+def _nginx_plain_run(setting: Setting) -> AbstractContextManager[RunningPeer]:
+    return nginx_run(setting, "nginx")
+
+
+def _haproxy_plain_run(setting: Setting) -> AbstractContextManager[RunningPeer]:
+    return haproxy_run(setting, "haproxy")
 
 
 PEERS = (
     Peer("relay", "raw byte relay, the floor", _program_missing("gcc"), _relay_run),
-    Peer("nginx", "buffered access log", _program_missing("nginx"), _nginx_run),
-    Peer("haproxy", "log off", _program_missing("haproxy"), _haproxy_run),
-    Peer("pygw", "access log and counters on", _pygw_missing, _pygw_run),
+    Peer("nginx", "buffered access log", _program_missing("nginx"), _nginx_plain_run),
+    Peer("haproxy", "log off", _program_missing("haproxy"), _haproxy_plain_run),
+    Peer("pygw", "access log and counters on", pygw_missing, _pygw_plain_run),
 )

@@ -24,6 +24,8 @@ ADDED_TO_REQUEST = {
     "x-request-id": r"[\w-]{16,}",
     "traceparent": f"00-{_HEX}{{32}}-{_HEX}{{16}}-{_HEX}{{2}}",
 }
+# And by a hook.
+HOOKED_REQUEST, HOOKED_RESPONSE = {"x-user": "1"}, {"x-hook": "1"}
 ADDED_TO_RESPONSE = {"x-request-id": r"[\w-]{16,}"}
 TIMEOUT_S = 10.0
 
@@ -58,7 +60,7 @@ def _headers_check(what: str, headers: Message, wanted: dict[str, str]) -> list[
     return problems
 
 
-def head_check(case: Case, port: int, *, adds_headers: bool) -> list[str]:
+def head_check(case: Case, port: int, *, adds_headers: bool, hooked: bool) -> list[str]:
     """Check what the origin receives for a case; return what is wrong."""
     host = f"127.0.0.1:{port}"
     seen = request_send(port, case.request(host, HEAD_PATH))
@@ -75,6 +77,9 @@ def head_check(case: Case, port: int, *, adds_headers: bool) -> list[str]:
     if adds_headers:
         problems += _headers_check("the forwarded request", received, ADDED_TO_REQUEST)
         problems += _headers_check("the answer", seen.headers, ADDED_TO_RESPONSE)
+    if hooked:
+        problems += _headers_check("the forwarded request", received, HOOKED_REQUEST)
+        problems += _headers_check("the answer", seen.headers, HOOKED_RESPONSE)
     return problems
 
 
@@ -87,9 +92,10 @@ def answer_check(case: Case, port: int) -> list[str]:
     return []
 
 
-def peer_check(case: Case, port: int, *, adds_headers: bool) -> list[str]:
+def peer_check(case: Case, port: int, *, adds_headers: bool, hooked: bool = False) -> list[str]:
     """Return everything that makes figures of this peer in this case unfair or wrong."""
     try:
-        return head_check(case, port, adds_headers=adds_headers) + answer_check(case, port)
+        head = head_check(case, port, adds_headers=adds_headers, hooked=hooked)
+        return head + answer_check(case, port)
     except (OSError, http.client.HTTPException) as error:
         return [f"the probe failed: {error!r}"]

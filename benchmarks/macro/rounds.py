@@ -129,10 +129,14 @@ def _case_run(
     """Probe and warm up every peer in one case, then take its rounds in turn."""
     fit = []
     for peer in running:
-        problems = probe.peer_check(case, peer.port, adds_headers=peer.name != "relay")
+        if peer.hooked and not case.hooks:
+            continue
+        problems = probe.peer_check(
+            case, peer.port, adds_headers=peer.name != "relay", hooked=peer.hooked
+        )
         if problems:
             outcome.broken[case.name, peer.name] = problems
-            say(f"{case.name:15} {peer.name:8} left out: {'; '.join(problems)}")
+            say(f"{case.name:15} {peer.name:11} left out: {'; '.join(problems)}")
             continue
         fit.append(peer)
         load.load_run(
@@ -154,7 +158,7 @@ def _case_run(
 def _round_line(measured: Round) -> str:
     """Return one line of progress for a round."""
     line = (
-        f"{measured.case:15} {measured.peer:8} round {measured.index + 1}: "
+        f"{measured.case:15} {measured.peer:11} round {measured.index + 1}: "
         f"{measured.cpu_us:8.2f} us CPU ({measured.user_us:.2f} user), "
         f"{measured.requests_per_s:9.0f} req/s, p99 {measured.p99_us} us"
     )
