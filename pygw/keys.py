@@ -145,6 +145,30 @@ class Listener(TypedDict, total=False):
     """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""
 
 
+class LuaHook(TypedDict, total=False):
+    """Filter: a hook written in Lua."""
+    name: str
+    """What counters, the log and errors call it; made of the place of its code unless set."""
+    deadline: Duration
+    """Longest time that one call may take, or off; native code is never stopped by it."""
+    on_error: Literal["fail", "skip"]
+    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
+    answered), or it goes on as if the hook had said nothing."""
+    body: Literal["none", "buffered", "stream"]
+    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
+    body_max: str
+    """Longest body that is held for it; a longer request is answered with 413, a longer response
+    with 502."""
+    phases: (
+        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
+    )
+    """Only in these phases it is called; in all for which it has code unless set."""
+    config: Mapping[str, object]
+    """What the hook itself is told; what may stand here is the hook's word."""
+    file: Required[str]
+    """The script, seen from the configuration's directory; read with the configuration."""
+
+
 class Maintenance(TypedDict, total=False):
     """Filter: answer 503 to all but a few."""
     enabled: bool
@@ -211,6 +235,36 @@ class Middleware(TypedDict, total=False):
     """Answer 503 to all but a few."""
     request_id: RequestId
     """Under which name, of whom and in which form a request id is taken."""
+    lua: str | LuaHook
+    """Call a hook written in Lua: its file, or a mapping with settings."""
+    python: str | PythonHook
+    """Call a hook written in Python: module:name, or a mapping with settings."""
+    native: str | NativeHook
+    """Call a hook in a shared object: its file, or a mapping with settings."""
+
+
+class NativeHook(TypedDict, total=False):
+    """Filter: a hook in a shared object made with pygw_plugin.h."""
+    name: str
+    """What counters, the log and errors call it; made of the place of its code unless set."""
+    deadline: Duration
+    """Longest time that one call may take, or off; native code is never stopped by it."""
+    on_error: Literal["fail", "skip"]
+    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
+    answered), or it goes on as if the hook had said nothing."""
+    body: Literal["none", "buffered", "stream"]
+    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
+    body_max: str
+    """Longest body that is held for it; a longer request is answered with 413, a longer response
+    with 502."""
+    phases: (
+        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
+    )
+    """Only in these phases it is called; in all for which it has code unless set."""
+    config: Mapping[str, object]
+    """What the hook itself is told; what may stand here is the hook's word."""
+    file: Required[str]
+    """The shared object, seen from the configuration's directory; a copy of it is loaded."""
 
 
 class Pool(TypedDict, total=False):
@@ -227,6 +281,31 @@ class Pool(TypedDict, total=False):
     """How long an idle connection is kept."""
     lifetime: Duration
     """How old a connection may become; an older one is not used again."""
+
+
+class PythonHook(TypedDict, total=False):
+    """Filter: a hook written in Python."""
+    name: str
+    """What counters, the log and errors call it; made of the place of its code unless set."""
+    deadline: Duration
+    """Longest time that one call may take, or off; native code is never stopped by it."""
+    on_error: Literal["fail", "skip"]
+    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
+    answered), or it goes on as if the hook had said nothing."""
+    body: Literal["none", "buffered", "stream"]
+    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
+    body_max: str
+    """Longest body that is held for it; a longer request is answered with 413, a longer response
+    with 502."""
+    phases: (
+        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
+    )
+    """Only in these phases it is called; in all for which it has code unless set."""
+    config: Mapping[str, object]
+    """What the hook itself is told; what may stand here is the hook's word."""
+    object: Required[str]
+    """module:name of a function or class, or path/file.py:name seen from the configuration's
+    directory."""
 
 
 class Query(TypedDict, total=False):

@@ -11,20 +11,19 @@ from importlib import import_module
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from libc.time cimport localtime_r, time, time_t, tm
 from posix.unistd cimport write
 from pygw._core.address cimport address_text
 from pygw._core.block cimport blocks_fini, blocks_init
-from pygw._core.check cimport BUG_ON, likely, unlikely
+from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
-from pygw._core.limits cimport HOOK_ERROR_MAX, HOOK_LINE_MAX, HOOK_LOG_LINES, HOOK_LOG_MS
+from pygw._core.limits cimport HOOK_LINE_MAX, HOOK_LOG_LINES, HOOK_LOG_MS
 from pygw._core.types.exchange cimport exchange_t, host_t, plan_t, PHASE_RESPONSE
-from pygw._core.types.header cimport span_t
 from pygw._core.types.hook cimport (
     hook_call_t, hook_host_t, hook_t, hooks_t, request_view_t, response_view_t, runtime_ops_t,
     HOOK_BODY_WHOLE, LOG_LEVELS, RUNTIME_LUA, RUNTIME_NATIVE, RUNTIME_PYTHON, RUNTIMES)
-from pygw._core.types.message cimport request_t, response_t
+from pygw._core.types.message cimport request_t
 
 cdef extern from "<poll.h>" nogil:
     short POLLOUT

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from .document import Document, Walk
 from .errors import ConfigError, Problem, in_order
 from .formats import read_document
+from .hook_files import place_hook_files
 from .interpolate import Sources
 from .masking import Secrets
 from .model import Config
@@ -142,6 +143,7 @@ def _check(
         del data["$schema"]
     _override(data, overrides)
     sources.files.update(files_named(data))
+    sources.files.update(place_hook_files(data, sources.directory))
     config, details = _validate(data, document)
     for detail in details:
         _add(problems, document, translate(document, detail))

@@ -109,7 +109,7 @@ typedef struct {
 typedef struct {
     uint32_t size;
     pygw_span name;               /* of the hook */
-    pygw_span json;               /* its `config:` as JSON; "null" when there is none */
+    pygw_span json;               /* its `config:` as JSON */
 } pygw_config;
 
 typedef int (*pygw_phase_fn)(void *self, const pygw_call *call);

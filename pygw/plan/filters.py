@@ -26,6 +26,7 @@ from ..config.model.middleware import (
 from ..config.semantics import BODILESS
 from ..config.targets import goal_of
 from ..config.template import has_values, plan_template, plan_text
+from .hooks import plan_hook
 
 Plan = dict[str, Any]
 Params = Sequence[str]
@@ -77,6 +78,9 @@ def _target_filter(entry: Middleware, params: Params) -> Plan | None:
 
 
 def _other_filter(entry: Middleware) -> Plan:
+    for runtime, hook in (("lua", entry.lua), ("python", entry.python), ("native", entry.native)):
+        if hook is not None:
+            return plan_hook(runtime, hook)
     if entry.cors is not None:
         return _cors(entry.cors)
     if entry.maintenance is not None:

@@ -11,15 +11,13 @@ import json
 import os
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
-from pygw._core.check cimport likely, unlikely
+from pygw._core.check cimport likely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.hooks cimport runtime_register
 from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
 from pygw._core.runtimes.hook_host cimport hook_host
-from pygw._core.types.exchange cimport PHASES
 from pygw._core.types.header cimport header_t
 from pygw._core.types.hook cimport *
 
@@ -179,7 +177,8 @@ def describe(code: bytes, file: str, config: object) -> dict[str, object]:
 
     Raises ValueError for a file that cannot be read or loaded, and for a plugin that refuses.
     """
-    cdef native_t* n = native_make(code, file, b"describe", json.dumps(config).encode())
+    cdef bytes text = json.dumps(config, separators=(",", ":")).encode()
+    cdef native_t* n = native_make(code, file, b"describe", text)
     phases = [name for i, name in enumerate(PHASE_NAMES) if n.by_phase[i] != NULL]
     native_free(n)
     if not phases:

@@ -62,8 +62,8 @@ cdef struct hook_call_t:
     void* run                         # own(runtime): its coroutine or task while WAIT is pending
     timer_t timer                     # deadline of a run that waits
     hook_call_t* next                 # borrow(exchange, until it is over): others that wait
-    char* error                       # borrow(worker, for ever): HOOK_ERROR_MAX bytes; a failed
-                                      # run's message with file and line, NUL-terminated
+    char* error                       # borrow(worker, for ever): why it failed, with file and line,
+    # in at most HOOK_ERROR_MAX bytes, NUL-terminated
 
 # An answer in the making; applied when the run comes to REPLY.
 cdef struct reply_t:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from ..networks import NetworkFile, read_networks
 from ..targets import (
@@ -28,6 +28,7 @@ from ..targets import (
 from ..units import Duration, Size
 from ..values import parse_media_range, parse_media_type
 from .base import FieldName, Fields, Network, Parsed, Part, text
+from .hooks import LuaHook, NativeHook, Object, Plugin, PythonHook, Script, from_text
 
 Networks = Annotated[
     NetworkFile, Parsed(read_networks, {"type": "string", "examples": ["/etc/pygw/blocked.txt"]})
@@ -317,3 +318,29 @@ class Middleware(Part):
 
     request_id: RequestId | None = None
     """Under which name, of whom and in which form a request id is taken."""
+
+    lua: (
+        Annotated[
+            LuaHook, BeforeValidator(from_text("file"), json_schema_input_type=Script | LuaHook)
+        ]
+        | None
+    ) = None
+    """Call a hook written in Lua: its file, or a mapping with settings."""
+
+    python: (
+        Annotated[
+            PythonHook,
+            BeforeValidator(from_text("object"), json_schema_input_type=Object | PythonHook),
+        ]
+        | None
+    ) = None
+    """Call a hook written in Python: module:name, or a mapping with settings."""
+
+    native: (
+        Annotated[
+            NativeHook,
+            BeforeValidator(from_text("file"), json_schema_input_type=Plugin | NativeHook),
+        ]
+        | None
+    ) = None
+    """Call a hook in a shared object: its file, or a mapping with settings."""

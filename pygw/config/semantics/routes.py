@@ -15,7 +15,7 @@ from ..predicates import parse_method, parse_route_host
 from ..template import path_params
 from ..values import parse_network
 from .conflicts import conflicts
-from .middleware import TERMINAL, entry_problems
+from .middleware import HOOKS, TERMINAL, entry_problems
 from .tools import Finding, items, mapping, repeated, same_name
 
 
@@ -68,5 +68,5 @@ def _upstream_of(
         elif "upstream" in route:
             yield (*path, "upstream"), f"is never reached: {kind} in middleware always answers"
         return
-    if "upstream" not in route:
+    if "upstream" not in route and not any(mapping(entry).keys() & HOOKS for entry in filters):
         yield path, f"needs an upstream, or a filter that answers: {', '.join(TERMINAL)}"

@@ -1,0 +1,90 @@
+"""Hooks: user code as an entry of a middleware list.
+
+Owns: a model for each language, and what they have in common.
+Runs in: the control plane.
+Never does: judge the code; the data plane does when it compiles the plan.
+Read next: `middleware`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ..hook_files import (
+    HookCode,
+    parse_hook_config,
+    read_object,
+    read_plugin,
+    read_script,
+)
+from ..units import Duration, Size
+from .base import Name, Parsed, Part, text
+
+DEADLINE_MAX_MS = 3_600_000
+"""Longest deadline of a hook, as in the data plane."""
+
+BODY_MAX_BYTES = 64 << 20
+"""Longest body that a hook may hold, as in the data plane's limits."""
+
+Script = Annotated[HookCode, Parsed(read_script, {"type": "string", "examples": ["auth.lua"]})]
+Plugin = Annotated[HookCode, Parsed(read_plugin, {"type": "string", "examples": ["auth.so"]})]
+Object = Annotated[HookCode, Parsed(read_object, text("^[^:]+:[A-Za-z_]", "auth:check"))]
+HookConfig = Annotated[dict[str, Any], Parsed(parse_hook_config, {"type": "object"})]
+Phase = Literal["request", "request_body", "attempt", "response", "response_body", "log"]
+
+
+class Hook(Part):
+    """What hooks of every language have in common."""
+
+    name: Name | None = None
+    """What counters, the log and errors call it; made of the place of its code unless set."""
+
+    deadline: Annotated[int, Duration(0, DEADLINE_MAX_MS, off=True)] = 1_000
+    """Longest time that one call may take, or off; native code is never stopped by it."""
+
+    on_error: Literal["fail", "skip"] = "fail"
+    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service
+    has answered), or it goes on as if the hook had said nothing."""
+
+    body: Literal["none", "buffered", "stream"] = "none"
+    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
+
+    body_max: Annotated[int, Size(0, BODY_MAX_BYTES)] = 1 << 20
+    """Longest body that is held for it; a longer request is answered with 413, a longer response
+    with 502."""
+
+    phases: Annotated[list[Phase], Field(min_length=1, max_length=6)] | None = None
+    """Only in these phases it is called; in all for which it has code unless set."""
+
+    config: HookConfig = {}
+    """What the hook itself is told; what may stand here is the hook's word."""
+
+
+class LuaHook(Hook):
+    """Filter: a hook written in Lua."""
+
+    file: Script
+    """The script, seen from the configuration's directory; read with the configuration."""
+
+
+class PythonHook(Hook):
+    """Filter: a hook written in Python."""
+
+    object: Object
+    """module:name of a function or class, or path/file.py:name seen from the configuration's
+    directory."""
+
+
+class NativeHook(Hook):
+    """Filter: a hook in a shared object made with pygw_plugin.h."""
+
+    file: Plugin
+    """The shared object, seen from the configuration's directory; a copy of it is loaded."""
+
+
+def from_text(key: str) -> Callable[[Any], Any]:
+    """A text alone stands for a mapping with this key."""
+    return lambda value: {key: value} if isinstance(value, str) else value

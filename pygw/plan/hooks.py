@@ -1,0 +1,46 @@
+"""The hooks of a plan.
+
+Owns: an entry of a middleware list that is user code, as the filter `hook` reads it.
+Runs in: the supervisor.
+Never does: judge the code, or run it.
+Read next: `pygw/_core/filters/hook.pxd`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from ..config.model.hooks import LuaHook, NativeHook, PythonHook
+
+NAME_MAX = 64
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str, Any]:
+    """One hook."""
+    code = hook.object if isinstance(hook, PythonHook) else hook.file
+    return {
+        "filter": "hook",
+        "runtime": runtime,
+        "name": hook.name or hook_name(code.file),
+        "file": code.file,
+        "code": code.code,
+        "config": hook.config,
+        "phases": list(hook.phases) if hook.phases is not None else None,
+        "deadline_ms": hook.deadline or None,
+        "on_error": hook.on_error,
+        "body": hook.body,
+        "body_max": hook.body_max,
+    }
+
+
+def hook_name(place: str) -> str:
+    """What a hook is called by the place of its code: `auth` for `hooks/auth.lua`, `auth.check`
+    for `hooks/auth.py:check` and `auth:check`."""
+    path, colon, name = place.partition(":")
+    stem = os.path.basename(path).removesuffix(".py") if colon else os.path.basename(path)
+    stem = stem if colon else os.path.splitext(stem)[0]
+    whole = f"{stem}.{name}" if colon else stem
+    return _NOT_A_NAME.sub("-", whole)[:NAME_MAX] or "hook"
