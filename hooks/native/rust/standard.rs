@@ -8,7 +8,8 @@
 use std::ffi::c_void;
 
 const ABI: u32 = 1;
-const LAYOUT: u64 = 1;
+/// PYGW_HTTP_LAYOUT of http_views.h: the layout of Span and Header, and of what they stand in.
+const LAYOUT: u64 = 0xa4ff4ab61b21520e;
 const REQUEST: i32 = 0;
 const NEXT: i32 = 0;
 const REPLY: i32 = 1;
