@@ -112,21 +112,6 @@ def test_csharp_structs_have_every_member_and_the_hash(
     assert text.count("{") == text.count("}")
 
 
-def test_cython_codecs_of_any_schema_compile(tmp_path: Path) -> None:
-    written("cython", PROTOS, "kinds.proto", tmp_path)
-    cython = [sys.executable, "-m", "cython", "-3", "-Werror", f"-I{tmp_path}"]
-    for path in sorted(tmp_path.glob("*.pyx")):
-        run(*cython, path, "-o", path.with_suffix(".c"))
-        run("gcc", "-fsyntax-only", f"-I{include()}", path.with_suffix(".c"))
-
-
-def include() -> str:
-    """Where Python.h is."""
-    import sysconfig
-
-    return sysconfig.get_paths()["include"]
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_writes_the_same_twice(language: str) -> None:
     first, second = (
