@@ -142,8 +142,8 @@ def _check(
     if isinstance(data.get("$schema"), str):
         del data["$schema"]
     _override(data, overrides)
-    sources.files.update(files_named(data))
-    sources.files.update(place_hook_files(data, sources.directory))
+    for file in (*files_named(data), *place_hook_files(data, sources.directory)):
+        sources.files.add(file)  # one by one: who watches looks at each before it is read
     config, details = _validate(data, document)
     for detail in details:
         _add(problems, document, translate(document, detail))

@@ -1,0 +1,64 @@
+"""What the standard hook costs in a request chain: `python -m benchmarks.micro.hooks`.
+
+The standard hook finds one of 20 fields, compares 24 bytes and sets one field. Chains with the hook
+and without any are timed in turns; what stands in the table is the median of the differences. The
+floor, which is taken off, is the empty chain with the restoring of the request.
+
+Owns: the request, the plans and the table.
+Runs in: this process, without a server.
+Never does: judge; `docs` and the issue hold the targets.
+Read next: `pygw._core.probe.hook_bench`.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+SAMPLES: Any = import_module("tests.unit.test_native_samples")
+PLANS: Any = import_module("tests.unit.plans")
+ROUNDS = 100_000
+TURNS = 21
+FIELDS = [(b"x-field-%02d" % n, b"value %02d of this field" % n) for n in range(18)] + [
+    (b"Host", b"example.com"),
+    (b"X-API-Key", SAMPLES.CONFIG["key"].encode()),
+]
+
+
+def plan(*filters: dict[str, Any]) -> bytes:
+    """A plan with these filters on its only route."""
+    return json.dumps(PLANS.plan(PLANS.route(middleware=list(filters)))).encode()
+
+
+def measure(entry: dict[str, Any]) -> tuple[float, float]:
+    """Medians in nanoseconds a call: of the hook beyond the empty chain, and of that."""
+    chain = import_module("pygw._core.probe.hook_bench").HookChain
+    empty, hooked = chain(plan(), FIELDS), chain(plan(entry), FIELDS)
+    floors, costs = [], []
+    for turn in range(TURNS + 1):
+        floor, whole = empty.run(ROUNDS), hooked.run(ROUNDS)
+        if turn:  # the first warms up
+            floors.append(floor)
+            costs.append(whole - floor)
+    empty.close()
+    hooked.close()
+    return statistics.median(costs), statistics.median(floors)
+
+
+def main() -> None:
+    """The table on standard output."""
+    entry = import_module("tests.unit.native_hooks").entry
+    for language in sys.argv[1:] or ["c", "rust"]:
+        with tempfile.TemporaryDirectory() as folder:
+            hook = entry(SAMPLES.build(language, Path(folder)), config=SAMPLES.CONFIG)
+            cost, floor = measure(hook)
+        print(f"native {language:5} {cost:6.1f} ns a call beyond the floor of {floor:.1f} ns")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""A native hook as a person meets it: checked, served, replaced while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.e2e.commands import Run, call, get
+from tests.peers.link import until
+from tests.unit.native_hooks import built, plugin
+
+
+def reply(text: str) -> bytes:
+    """A shared object that answers every request with this text."""
+    body = f'H->reply(C, 200, "text/plain", 10, "{text}", {len(text)}); return PYGW_REPLY;'
+    return built(plugin(request=body)).read_bytes()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Another file in its place, at once."""
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(content)
+    fresh.rename(path)
+
+
+def test_a_changed_hook_is_served_and_a_broken_one_is_refused_while_the_old_one_stays(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    config, hook = tmp_path / "pygw.yaml", tmp_path / "answer.so"
+    config.write_text(
+        "access_log: off\nlisteners: [{bind: 127.0.0.1:0}]\n"
+        "routes: [{match: {path: /*}, middleware: [{native: answer.so}]}]\n"
+    )
+    write(hook, reply("one"))
+    checked = call("check", str(config), cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    started = run(str(config), "--workers", "2", "--watch")
+    url = started.wait_url()
+    assert {get(url) for _ in range(20)} == {"one"}
+    write(hook, b"no shared object")
+    until(lambda: "reload refused" in started.err.read_text(), "the refusal", 20)
+    assert "answer.so: cannot be loaded" in started.err.read_text()
+    assert {get(url) for _ in range(20)} == {"one"}
+    write(hook, reply("two"))
+    until(lambda: get(url) == "two", "the new hook", 20)
+    assert {get(url) for _ in range(20)} == {"two"}
+    assert started.end() == 0
