@@ -65,6 +65,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float
     return syscalls.syscalls_count(tmp_path_factory.mktemp("strace"))
 
 
+@needs_release_build
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_warm_request_takes_two_reads_two_writes_two_waits_and_nothing_else(
