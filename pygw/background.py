@@ -25,13 +25,19 @@ _NICE = 19
 _LOOP_FIRST_S = 0.005
 """A job aside begins so late that the loop has done what was at hand."""
 
+_TURNS = 3
+"""And so many turns: libuv tells uvloop of a timer's end, under the GIL, up to two turns later."""
+
 _LOOP_AFTER_S = 0.05
 """And its thread goes on so late that the loop has done what followed."""
 
 
 def _step_back() -> None:
     # Linux knows a priority for each thread, by the thread's own number.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, _NICE)
+    # Waking up is then no reason to interrupt a loop.
+    os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
 
 
 _threads = ThreadPoolExecutor(1, "pygw-background", _step_back)
@@ -76,12 +82,19 @@ class Aside:
         ended: asyncio.Future[None] = loop.create_future()
         self._job, self._result, self._error = job, None, None
         loop.add_reader(self._ended_out, self._on_end, ended)
-        loop.call_later(_LOOP_FIRST_S, self._begin.release)
+        loop.call_later(_LOOP_FIRST_S, self._release, _TURNS)
         await ended
         result, error, self._result = self._result, self._error, None
         if error is not None:
             raise error
         return result
+
+    def _release(self, turns: int) -> None:
+        """Let the job begin, when a few turns have closed what the loop has done with."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._release, turns - 1)
+        else:
+            self._begin.release()
 
     def _on_end(self, ended: asyncio.Future[None]) -> None:
         loop = asyncio.get_running_loop()

@@ -16,6 +16,16 @@ from .config import Config
 _COUNTED = ("routes", "upstreams", "listeners")
 
 
+def tell_changes(pair: list[Config]) -> str:
+    """The same of an old and a new configuration, which the pair gives up.
+
+    To take the old one apart takes a while too, and whoever holds it last does that.
+    """
+    old, new = pair
+    pair.clear()
+    return describe_changes(old, new)
+
+
 def describe_changes(old: Config, new: Config) -> str:
     """Such as `+1 route, -2 upstreams, ~1 listener, limits`; `nothing changed`."""
     words = []

@@ -23,7 +23,7 @@ from importlib import import_module
 from typing import Any
 
 from .background import in_background
-from .changes import describe_changes
+from .changes import tell_changes
 from .config import Config, ConfigError
 from .control import Message
 from .generation import Generation, make_generation
@@ -339,7 +339,10 @@ class Supervisor:
             old.let_go(new)
         await self._resize(change)
         took_ms = round((loop.time() - began_s) * 1000)
-        log.info("reload ok in %d ms: %s", took_ms, describe_changes(old.config, config))
+        # WHY aside: it takes tens of milliseconds of a processor that a worker may need.
+        pair = [old.config, config]
+        del old, change, config
+        log.info("reload ok in %d ms: %s", took_ms, await in_background(tell_changes, pair))
 
     async def _resize(self, change: Change) -> None:
         """As many workers as the configuration says; those beyond drain."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import platform
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+import uvloop
 
 from pygw.background import Aside, in_background
+
+FUTEX = {"x86_64": b"202 ", "aarch64": b"98 "}
 
 
 def test_jobs_answer_or_raise_one_after_the_other() -> None:
@@ -24,13 +32,15 @@ def test_jobs_answer_or_raise_one_after_the_other() -> None:
 
 
 def test_job_runs_on_a_thread_of_the_lowest_priority() -> None:
-    def where() -> tuple[int, int]:
-        return threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    def where() -> tuple[int, int, int]:
+        thread = threading.get_native_id()
+        return thread, os.getpriority(os.PRIO_PROCESS, thread), os.sched_getscheduler(thread)
 
     async def main() -> None:
-        for thread, nice in (await Aside().run(where), await in_background(where)):
+        for thread, nice, policy in (await Aside().run(where), await in_background(where)):
             assert thread != threading.get_native_id()
             assert nice == 19
+            assert policy == os.SCHED_BATCH  # its waking interrupts nobody
 
     asyncio.run(main())
 
@@ -56,3 +66,76 @@ def test_loop_turns_while_a_job_runs_and_one_that_is_cancelled_keeps_nobody() ->
         assert done.is_set()
 
     asyncio.run(main())
+
+
+@contextmanager
+def gil_kept() -> Iterator[None]:
+    """Nobody gives the GIL back because another wants it."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_loop_does_not_want_the_gil_while_a_job_has_it() -> None:
+    """Else the loop's callbacks, which need none, would wait for the job with it."""
+    watched = os.open(f"/proc/self/task/{threading.get_native_id()}/syscall", os.O_RDONLY)
+    read: Callable[..., int] = ctypes.PyDLL(None).pread  # keeps the GIL
+    text = ctypes.create_string_buffer(64)
+
+    def job() -> int:
+        waits = 0
+        end = time.monotonic() + 0.01
+        while time.monotonic() < end:
+            size = read(watched, text, 64, 0)
+            waits += text.raw[:size].startswith(FUTEX[platform.machine()])
+        return waits
+
+    async def main() -> None:
+        aside = Aside()
+        for _ in range(30):
+            assert await aside.run(job) == 0
+
+    with gil_kept(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    os.close(watched)
+
+
+def test_job_begins_turns_after_the_timer_that_lets_it() -> None:
+    """uvloop closes a fired timer under the GIL, at the end of the next turn of the loop."""
+    turns: list[int] = [0]
+    fired: list[int] = []
+    begun: list[int] = []
+
+    class Noted:
+        def __init__(self, lock: threading.Lock) -> None:
+            self.acquire = lock.acquire
+            self._lock = lock
+
+        def release(self) -> None:
+            begun.append(turns[0])
+            self._lock.release()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        aside = Aside()
+        release = aside._release
+
+        def count() -> None:
+            turns[0] += 1
+            loop.call_soon(count)
+
+        def on_timer(left: int) -> None:
+            fired.append(turns[0])
+            release(left)
+
+        aside._release = on_timer  # type: ignore[method-assign]
+        aside._begin = Noted(aside._begin)  # type: ignore[assignment]
+        loop.call_soon(count)
+        await aside.run(int)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    assert begun[0] - fired[0] >= 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
 
-from pygw.changes import describe_changes
+from pygw.changes import describe_changes, tell_changes
 from pygw.config import Config
 
 ECHO: list[Any] = [{"echo": {}}]
@@ -41,3 +42,10 @@ BASE: dict[str, Any] = {
 )
 def test_changes_are_one_line(changes: dict[str, Any], line: str) -> None:
     assert describe_changes(Config.from_data(BASE), Config.from_data(BASE | changes)) == line
+
+
+def test_old_configuration_goes_where_its_changes_are_told() -> None:
+    pair = [Config.from_data(BASE), Config.from_data(BASE | {"workers": 3})]
+    old = weakref.ref(pair[0])
+    assert tell_changes(pair) == "workers"
+    assert pair == [] and old() is None
