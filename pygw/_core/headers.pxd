@@ -41,6 +41,9 @@ cdef uint32_t headers_remove_name(headers_t* hs, span_t name) noexcept nogil
 # raw_len its length, so that neighbours leave as one run. 0, or E_CORE_INTERNAL for bytes the wire
 # forbids, E_CORE_MEMORY.
 cdef int headers_add(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil
+# The same with what headers_add asks for itself: both are valid, `id` is the name's.
+cdef int headers_write(headers_t* hs, arena_t* arena, uint16_t id, span_t name,
+                       span_t value) noexcept nogil
 # headers_remove + headers_add.
 cdef int headers_set(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil
 # Marks hop-by-hop what RFC 9110 7.6.1 and the list in Connection say: those never leave. Fields

@@ -210,10 +210,17 @@ cdef uint32_t headers_remove_name(headers_t* hs, span_t name) noexcept nogil:
 
 
 cdef int headers_add(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil:
+    if not header_name_valid(name) or not header_value_valid(value):
+        return E_CORE_INTERNAL
+    return headers_write(hs, arena, header_id_of(name), name, value)
+
+
+cdef int headers_write(headers_t* hs, arena_t* arena, uint16_t id, span_t name,
+                       span_t value) noexcept nogil:
     cdef uint64_t size = <uint64_t>name.len + value.len + 4      # ": " and CRLF
     cdef header_t* h
     cdef char* line
-    if not header_name_valid(name) or not header_value_valid(value) or size > 0xFFFFFFFFU:
+    if size > 0xFFFFFFFFU:
         return E_CORE_INTERNAL
     line = arena_bytes(arena, size)
     h = NULL if line == NULL else headers_append(hs, arena)
@@ -226,8 +233,8 @@ cdef int headers_add(headers_t* hs, arena_t* arena, span_t name, span_t value) n
     memcpy(line + size - 2, b"\r\n", 2)    # COPY: as above
     h.name = span(line, name.len)
     h.value = span(line + name.len + 2, value.len)
-    h.id = header_id_of(name)
-    h.flags = HF_EDITED | (HF_SENSITIVE if header_id_sensitive(h.id) else 0)
+    h.id = id
+    h.flags = HF_EDITED | (HF_SENSITIVE if header_id_sensitive(id) else 0)
     h.raw_len = <uint32_t>size
     return 0
 

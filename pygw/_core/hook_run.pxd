@@ -7,6 +7,9 @@ from pygw._core.types.exchange cimport exchange_t, verdict_t
 from pygw._core.types.hook cimport hook_call_t, hook_t, outcome_t
 
 cdef void call_init(hook_call_t* call, exchange_t* x, const hook_t* hook, int phase) noexcept nogil
+# The same for a head's run that cannot wait: what only others need is left as it is.
+cdef void call_init_head(hook_call_t* call, exchange_t* x, const hook_t* hook,
+                         int phase) noexcept nogil
 # Runs the hook's code once, with the views of its exchange.
 cdef outcome_t call_run(hook_call_t* call) noexcept nogil
 # What a run that is over means to the chain: a reply becomes the exchange's response, a failure is

@@ -27,8 +27,14 @@ from pygw._core.types.hook cimport *
 
 cdef void call_init(hook_call_t* call, exchange_t* x, const hook_t* hook,
                     int phase) noexcept nogil:
+    memset(&call.piece, 0, sizeof(hook_call_t) - <size_t>&(<hook_call_t*>NULL).piece)
+    call_init_head(call, x, hook, phase)
+
+
+cdef void call_init_head(hook_call_t* call, exchange_t* x, const hook_t* hook,
+                         int phase) noexcept nogil:
     cdef hooks_t* k = <hooks_t*>x.host.hooks
-    memset(call, 0, sizeof(hook_call_t))
+    memset(call, 0, <size_t>&(<hook_call_t*>NULL).piece)
     call.x = x
     call.hook = hook
     call.hooks = k

@@ -17,8 +17,8 @@ from pygw._core.gather cimport gather_continue
 from pygw._core.hook_body cimport (
     half_of, piece_ended, pieces_run, side_of, whole_ended, whole_run, whole_too_long)
 from pygw._core.hook_run cimport (
-    call_blame, call_drop, call_find, call_give, call_init, call_link, call_run, call_take,
-    call_unlink, call_verdict)
+    call_blame, call_drop, call_find, call_give, call_init, call_init_head, call_link, call_run,
+    call_take, call_unlink, call_verdict)
 from pygw._core.hooks cimport runtime_find, runtime_ops
 from pygw._core.limits cimport HOOK_BODY_MAX, HOOK_CODE_MAX, HOOK_CONFIG_MAX, HOOK_ERROR_MAX
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep
@@ -233,7 +233,7 @@ cdef inline verdict_t head_run(exchange_t* x, const hook_t* hook, int phase) noe
     if not hook.phases & 1 << phase:
         return VERDICT_NEXT
     if likely(not hook.may_wait):
-        call_init(&here, x, hook, phase)
+        call_init_head(&here, x, hook, phase)
         return call_verdict(&here, call_run(&here))
     call = call_take(x, hook, phase)
     if unlikely(call == NULL):

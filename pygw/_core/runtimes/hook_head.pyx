@@ -11,7 +11,7 @@ from pygw._core.arena cimport arena_bytes
 from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport (
-    header_id_of, header_name_valid, header_value_valid, headers_add, headers_remove_name)
+    header_id_of, header_name_valid, header_value_valid, headers_write)
 from pygw._core.hooks cimport hook_views
 from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.http1_write cimport http1_reason
@@ -101,6 +101,15 @@ cdef const header_t* hook_header_next(void* ctx, int side, const header_t* after
     return NULL
 
 
+# Names of one field have one length: most others differ in that.
+cdef inline bint same_name(const header_t* h, uint16_t id, span_t name) noexcept nogil:
+    if h.name.len != name.len or h.id != id:
+        return False
+    if id != H_OTHER and id != H_FORWARDED_ALIAS:
+        return True
+    return lower(h.name.ptr[0]) == lower(name.ptr[0]) and span_equal_nocase(h.name, name)
+
+
 cdef const header_t* hook_header_find(void* ctx, int side, const char* name, uint32_t name_len,
                                     const header_t* after) noexcept nogil:
     cdef headers_t* hs = headers_of(ctx, side)
@@ -114,12 +123,8 @@ cdef const header_t* hook_header_find(void* ctx, int side, const char* name, uin
     end = hs.items + hs.count
     h = behind(hs, after)
     while h < end:
-        if h.id == id and not h.flags & (HF_REMOVED | HF_HOP):
-            if id != H_OTHER and id != H_FORWARDED_ALIAS:
-                return h
-            if (h.name.len == name_len and lower(h.name.ptr[0]) == lower(name[0])
-                    and span_equal_nocase(h.name, wanted)):
-                return h
+        if unlikely(same_name(h, id, wanted)) and not h.flags & (HF_REMOVED | HF_HOP):
+            return h
         h += 1
     return NULL
 
@@ -145,34 +150,52 @@ cdef int hook_name_check(int side, span_t name, uint16_t* id) noexcept nogil:
     return 0
 
 
-cdef int field_check(int side, span_t name, span_t value, bint more) noexcept nogil:
-    cdef uint16_t id = 0, port
+cdef int field_check(int side, span_t name, span_t value, bint more, uint16_t* id) noexcept nogil:
+    cdef uint16_t port
     cdef span_t host
-    cdef int error = hook_name_check(side, name, &id)
+    cdef int error = hook_name_check(side, name, id)
     if unlikely(error != 0):
         return error
     if unlikely(not header_value_valid(value)):
         return HOST_BAD
-    if unlikely(id == H_HOST):                                # RFC 9110 7.2: exactly one
+    if unlikely(id[0] == H_HOST):                                # RFC 9110 7.2: exactly one
         if more:
             return HOST_OURS
         return 0 if http1_authority_split(value, &host, &port) else <int>HOST_BAD
     return 0
 
 
+cdef inline int fields_remove(headers_t* hs, uint16_t id, span_t name) noexcept nogil:
+    cdef header_t* h = hs.items
+    cdef header_t* end = hs.items + hs.count
+    cdef int removed = 0
+    while h < end:
+        if unlikely(same_name(h, id, name) and not h.flags & HF_REMOVED):
+            h.flags |= HF_REMOVED
+            removed += 1
+        h += 1
+    return removed
+
+
 cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) noexcept nogil:
     cdef hook_call_t* call = (<hooks_t*>ctx).running
     cdef int error = 0
+    cdef uint16_t id = 0
     cdef half_t* half = half_open(call, side, &error)
     if unlikely(half == NULL):
         return error
-    error = field_check(side, name, value, more)
+    error = field_check(side, name, value, more, &id)
     if unlikely(error != 0):
         return error
     if not more:
-        headers_remove_name(&half.headers, name)
-    error = headers_add(&half.headers, &call.x.arena, name, value)
-    hook_views(call)
+        fields_remove(&half.headers, id, name)
+    error = headers_write(&half.headers, &call.x.arena, id, name, value)
+    if side == SIDE_REQUEST:
+        call.hooks.request.headers = half.headers.items
+        call.hooks.request.header_count = half.headers.count
+    else:
+        call.hooks.response.headers = half.headers.items
+        call.hooks.response.header_count = half.headers.count
     return 0 if likely(error == 0) else <int>HOST_FULL
 
 
@@ -198,7 +221,7 @@ cdef int hook_header_del(void* ctx, int side, const char* name, uint32_t name_le
         return error
     if unlikely(id == H_HOST):
         return HOST_OURS
-    return <int>headers_remove_name(&half.headers, span(name, name_len))
+    return fields_remove(&half.headers, id, span(name, name_len))
 
 
 # The length of a HEAD's answer, and of none, is known before: it does not become another's.

@@ -53,17 +53,18 @@ cdef struct hook_call_t:
     uint8_t gathering                 # it has not run yet: its body is still coming
     uint8_t ends                      # streamed: `last` comes with the last of `rest`
     span_t body                       # the whole body, or the piece at hand; as in the view
-    slices_t piece                    # own: streamed: what `body` is of
-    slices_t fresh                    # own: what body_set gave
-    slices_t rest                     # own: pieces that were not given to it yet (stream)
     reply_t* reply                    # arena: what host.reply said; NULL: nothing
     uint64_t started_ns               # 0: not timed
     uint64_t deadline_ns              # monotonic, of a run that may wait; 0: none
     void* run                         # own(runtime): its coroutine or task while WAIT is pending
-    timer_t timer                     # deadline of a run that waits
-    hook_call_t* next                 # borrow(exchange, until it is over): others that wait
     char* error                       # borrow(worker, for ever): why it failed, with file and line,
     # in at most HOOK_ERROR_MAX bytes, NUL-terminated
+    # From here on of runs that wait or have a body: left as they are for a head's.
+    slices_t piece                    # own: streamed: what `body` is of
+    slices_t fresh                    # own: what body_set gave
+    slices_t rest                     # own: pieces that were not given to it yet (stream)
+    timer_t timer                     # deadline of a run that waits
+    hook_call_t* next                 # borrow(exchange, until it is over): others that wait
 
 # An answer in the making; applied when the run comes to REPLY.
 cdef struct reply_t:
