@@ -78,6 +78,7 @@ cdef enum:
     HOOK_LINE_MAX = 1024           # bytes of one line that a hook logs
     HOOK_LOG_LINES = 100           # lines of all hooks within HOOK_LOG_MS
     HOOK_LOG_MS = 10000
+    PYTHON_STRAYS_MAX = 10000      # runs of Python hooks that go on after their exchange
     # clients
     MALFORMED_CLIENTS = 1024       # addresses whose malformed requests are counted at once
     MALFORMED_LINES = 10           # lines about them in one window

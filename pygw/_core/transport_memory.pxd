@@ -2,7 +2,7 @@
 # Thread and GIL: one worker's loop; no GIL.
 # Never does: tell an owner anything from within one of its calls: all is told by the functions
 #   below, from outside, as libuv would tell it in a later turn.
-# Read next: probe/memory_worker.pyx, which drives it.
+# Read next: memory_worker.pyx, which drives it.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t

@@ -21,6 +21,16 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str, Any]:
     """One hook."""
     code = hook.object if isinstance(hook, PythonHook) else hook.file
+    said: dict[str, Any] = {
+        "deadline_ms": hook.deadline or None,
+        "on_error": hook.on_error,
+        "body": hook.body,
+    }
+    if isinstance(hook, PythonHook):  # what the entry does not say, its code may: @hook(...)
+        said["deadline_ms"] = hook.deadline
+        for key, field in (("deadline_ms", "deadline"), ("on_error", "on_error"), ("body", "body")):
+            if field not in hook.model_fields_set:
+                said[key] = None
     return {
         "filter": "hook",
         "runtime": runtime,
@@ -29,9 +39,7 @@ def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str
         "code": code.code,
         "config": hook.config,
         "phases": list(hook.phases) if hook.phases is not None else None,
-        "deadline_ms": hook.deadline or None,
-        "on_error": hook.on_error,
-        "body": hook.body,
+        **said,
         "body_max": hook.body_max,
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from pygw._core.probe.memory_worker import fail_allocations
+from pygw._core.memory_worker import fail_allocations
 
 from tests.fuzz.case import Case, Event
 from tests.fuzz.judge import judge

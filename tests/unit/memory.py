@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from pygw._core.probe.memory_worker import MemoryWorker
+from pygw._core.memory_worker import MemoryWorker
 
 from pygw._core.probe import test_filters
 from tests.peers.client import methods_of

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pygw._core.probe.memory_worker import fail_allocations
+from pygw._core.memory_worker import fail_allocations
 
 from pygw._core import variant
 from tests.unit.memory import GET, Gate, plan_of, post, upstream

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-from pygw._core.probe.memory_worker import allocations, fail_allocations
+from pygw._core.memory_worker import allocations, fail_allocations
 from pygw._core.worker import Worker
 
 from pygw._core import variant

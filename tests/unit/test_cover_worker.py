@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pygw._core.memory_worker import allocations, fail_allocations
 from pygw._core.part import PlanError
-from pygw._core.probe.memory_worker import allocations, fail_allocations
 from pygw._core.worker import Worker
 
 from pygw._core import variant

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pygw._core.probe.memory_worker import allocations, fail_allocations
+from pygw._core.memory_worker import allocations, fail_allocations
 
 from pygw._core import variant
 from tests.unit.memory import GET, OK, Client, Gate, chunked, ok, plan_of, post, upstream

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pygw._core.probe.memory_worker import MemoryWorker
+from pygw._core.memory_worker import MemoryWorker
 
 from tests.unit.memory import GET, MINUTE, OK, Client, Gate, chunked, ok, post, serving, upstream
 

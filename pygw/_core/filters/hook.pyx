@@ -60,15 +60,16 @@ cdef uint32_t phases_of(object names, str place) except? 0:
     return mask
 
 
-cdef int choice(Part part, str key, dict choices) except -1:
-    value = part.text(key, 16)
+# Where the entry says nothing (null), the code does, or the default.
+cdef int choice(Part part, str key, dict choices, str told) except -1:
+    value = told.encode() if part.value(key) is None else part.text(key, 16)
     if value not in choices:
         plan_fail(part.at(key), f"must be one of {b', '.join(choices).decode()}")
     return choices[value]
 
 
 # What the language says of the code: phases, may_wait, and the configuration with its defaults.
-cdef int describe(Part part, arena_t* arena, hook_t* hook) except -1:
+cdef dict describe(Part part, arena_t* arena, hook_t* hook):
     cdef bytes code = part.text("code", HOOK_CODE_MAX)
     cdef bytes file = part.text("file", FILE_BYTES_MAX)
     cdef uint32_t wanted
@@ -93,20 +94,23 @@ cdef int describe(Part part, arena_t* arena, hook_t* hook) except -1:
             plan_fail(part.at("phases"), "names a phase for which the hook has no code; it has "
                                          + ", ".join(told["phases"]))
         hook.phases = wanted
-    return 0
+    return told
 
 
 cdef int hook_build(Part part, arena_t* arena, filter_t* out) except -1:
     cdef conf_t* conf = <conf_t*>plan_alloc(arena, sizeof(conf_t))
     cdef hook_t* hook = &conf.hook
     plan_keep(arena, part.name("name"), &hook.name)
-    describe(part, arena, hook)
-    hook.slot = out.slot
-    hook.policy = choice(part, "on_error", POLICIES)
-    hook.body = choice(part, "body", BODIES)
-    hook.body_max = part.number("body_max", 0, HOOK_BODY_MAX)
-    hook.deadline_ms = part.number_or_off("deadline_ms", 1, DEADLINE_MAX_MS)
+    told = describe(part, arena, hook)
     bodies = 1 << <int>PHASE_REQUEST_BODY | 1 << <int>PHASE_RESPONSE_BODY
+    usual = "buffered" if hook.phases & bodies else "none"
+    hook.slot = out.slot
+    hook.policy = choice(part, "on_error", POLICIES, told.get("on_error") or "fail")
+    hook.body = choice(part, "body", BODIES, told.get("body") or usual)
+    hook.body_max = part.number("body_max", 0, HOOK_BODY_MAX)
+    hook.deadline_ms = part.number_or_off("deadline_ms", 0, DEADLINE_MAX_MS)
+    if part.value("deadline_ms") is None:
+        hook.deadline_ms = told.get("deadline_ms") or 0
     if hook.body == HOOK_BODY_NONE and hook.phases & bodies:
         plan_fail(part.at("body"), "is none, but the hook has code for bodies: say buffered or"
                                    " stream")

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # Owns: a whole worker without a loop, sockets or a clock: a test plays all clients and services.
 # Thread and GIL: holds the GIL; the C callbacks take none.
-# Never does: load in a gateway; tell the worker anything but in `turn` and `advance`.
-# Read next: ../transport_memory.pxd for what lies between the ends.
+# Never does: serve a gateway; tell the worker anything but in `turn` and `advance`.
+# Read next: transport_memory.pxd for what lies between the ends.
 """A worker in memory: ``MemoryWorker``. What it does later, it does in ``turn``.
 
 One turn is what libuv does between two waits: connects end, writes go on, each transport reads
@@ -97,6 +97,11 @@ def fail_allocations(int64_t good, uint64_t bad=1) -> None:
 def allocations() -> int:
     """Allocations since ``fail_allocations``."""
     return shortage_count()
+
+
+def must(right, said) -> None:
+    if not right:
+        raise AssertionError(said)
 
 
 cdef class End:
@@ -381,7 +386,7 @@ cdef class MemoryWorker:
 
     def settle(self) -> None:
         """Turns until nothing happens any more. Raises AssertionError for a worker that spins."""
-        assert any(not self.turn() and not self.turn() for _ in range(TURNS_MAX)), "it spins"
+        must(any(not self.turn() and not self.turn() for _ in range(TURNS_MAX)), "it spins")
 
     def expire(self, uint64_t ms) -> None:
         """Lets time pass before anything else that was put off is looked at."""
@@ -428,12 +433,12 @@ cdef class MemoryWorker:
         cdef addrinfo[16] infos
         cdef sockaddr_in[16] found
         cdef int i
-        assert self.m.asked_count and len(texts) <= LOOKUPS
+        must(self.m.asked_count and len(texts) <= LOOKUPS, "no look-up, or too many addresses")
         memset(infos, 0, sizeof(infos))
         memset(found, 0, sizeof(found))
         for i, text in enumerate(texts):
             found[i].sin_family = infos[i].ai_family = AF_INET
-            assert inet_pton(AF_INET, text.encode(), &found[i].sin_addr) == 1
+            must(inet_pton(AF_INET, text.encode(), &found[i].sin_addr) == 1, text)
             infos[i].ai_addr = <sockaddr*>&found[i]
             infos[i].ai_addrlen = sizeof(sockaddr_in)
             infos[i].ai_next = &infos[i + 1] if i + 1 < len(texts) else NULL
@@ -457,18 +462,16 @@ cdef class MemoryWorker:
         return {"exchanges": w.downs.exchanges.live, "running": w.downs.running,
             "buffers": w.buffers.live, "buffer_bytes": w.buffers.live_bytes,
             "slices": w.buffers.slices.live, "requests": w.transports.requests.live,
-            "deflaters": w.deflaters.running,
+            "deflaters": w.deflaters.running, "hook_calls": w.hooks.calls.live,
             "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,
             "transports": w.transports.live, "tunnels": w.relays.blocks.live}
 
     def stats(self) -> dict[str, int]:
         """The counters by name, ``live_*`` of ``live``, pools and plans."""
-        names = stats_names()
-        out = {names[i]: stat_get(self.m.counters, i) for i in range(ST_COUNT)}
+        out = {name: stat_get(self.m.counters, i) for i, name in enumerate(stats_names())}
         out |= {f"live_{name}": count for name, count in self.live().items()}
-        out |= {"live_pools": self.w.pools.blocks.live, "live_plans": self.w.plans,
-                "spins": self.m.net.spins}
-        return out
+        return out | {"live_pools": self.w.pools.blocks.live, "live_plans": self.w.plans,
+                      "spins": self.m.net.spins}
 
     def drain(self, idle_ms: int = 0) -> None:
         """Each client's connection ends with its next answer, or without one after so long."""
@@ -486,14 +489,12 @@ cdef class MemoryWorker:
             return
         self.stop()
         self.settle()
-        assert host_open(self.w) == 0, self.stats()
+        must(host_open(self.w) == 0, self.stats())
         host_close(self.w)
         while self.m.asked_count:
             self.answer()
         self.settle()
-        left = {name: count for name, count in self.live().items() if count}
-        assert not left, f"not given back: {left}"
-        assert host_closed(self.w), "log or names are still open"
-        assert self.w.plans == 0 and self.w.pools.blocks.live == 0, self.stats()
-        assert wheel_next_ms(&self.w.wheel) < 0, "a timer still hangs"
-        assert stat_get(self.m.counters, ST_CONNECTIONS) == 0, "the gauge is not at 0"
+        must(not any(self.live().values()), f"not given back: {self.live()}")
+        must(host_closed(self.w) and self.w.plans == self.w.pools.blocks.live == 0, self.stats())
+        must(wheel_next_ms(&self.w.wheel) < 0, "a timer still hangs")
+        must(stat_get(self.m.counters, ST_CONNECTIONS) == 0, "the gauge is not at 0")
