@@ -61,6 +61,8 @@ def report() -> Report:
         lambda: _check_library("libuv", "pygw._core.libs.uv"),
         lambda: _check_library("llhttp", "pygw._core.libs.llhttp"),
         _check_zlib,
+        lambda: _check_runtime("LuaJIT", "luajit", "no Lua hooks"),
+        lambda: _check_runtime("libcrypto", "crypto", "no digests in Lua hooks"),
         _check_descriptors,
     )
     return Report(tuple(check() for check in checks))
@@ -144,6 +146,19 @@ def _check_zlib() -> Row:
         return Row("zlib", "warn", "-", problem.problem, remedy=problem.remedy)
     detail = f"no gzip: {problem.problem}; to have it, {problem.remedy}"
     return Row("zlib", "ok", "-", detail)
+
+
+def _check_runtime(part: str, module: str, without: str) -> Row:
+    """What hooks need: without it the rest works."""
+    try:
+        found = importlib.import_module(f"pygw._core.libs.{module}")
+    except ImportError as error:
+        return _unbuilt(part, error)
+    info: LibraryInfo | None = found.info
+    if info is not None:
+        return Row(part, "ok", info.version, info.release, info.path)
+    problem: LibraryError = found.problem
+    return Row(part, "warn", "-", f"{without}: {problem.problem}", remedy=problem.remedy)
 
 
 def _check_descriptors() -> Row:

@@ -50,10 +50,26 @@ def measure(entry: dict[str, Any]) -> tuple[float, float]:
     return statistics.median(costs), statistics.median(floors)
 
 
+LUA = """
+local key
+return {
+  config = {key = {type = "string"}, user = {type = "string"}},
+  init = function(config) key = config.key end,
+  request = function(req)
+    if req.header("x-api-key") == key then req.set_header("x-user", "alice") end
+  end,
+}"""
+
+
 def main() -> None:
     """The table on standard output."""
     entry = import_module("tests.unit.native_hooks").entry
-    for language in sys.argv[1:] or ["c", "rust"]:
+    lua = import_module("tests.unit.lua_hooks").lua
+    for language in sys.argv[1:] or ["c", "rust", "lua"]:
+        if language == "lua":
+            cost, floor = measure(lua(LUA, config={"key": SAMPLES.CONFIG["key"]}))
+            print(f"LuaJIT       {cost:6.1f} ns a call beyond the floor of {floor:.1f} ns")
+            continue
         with tempfile.TemporaryDirectory() as folder:
             hook = entry(SAMPLES.build(language, Path(folder)), config=SAMPLES.CONFIG)
             cost, floor = measure(hook)

@@ -79,6 +79,19 @@ cdef enum:
     HOOK_LOG_LINES = 100           # lines of all hooks within HOOK_LOG_MS
     HOOK_LOG_MS = 10000
     PYTHON_STRAYS_MAX = 10000      # runs of Python hooks that go on after their exchange
+    # Lua
+    LUA_MEMORY_MAX = 67108864      # bytes of one worker's Lua state, all its hooks together
+    LUA_PIECE_MAX = 16777216       # bytes of one string or table in it
+    LUA_CHURN = 1048576            # bytes taken between two looks at the clock
+    LUA_STEPS = 1000               # loops and calls between two looks at the clock
+    LUA_BURST_MS = 1000            # longest run without a wait, whatever its deadline
+    LUA_RUNS_MAX = 10000           # hooks of a worker that wait at once
+    LUA_RUNS_SPARE = 64            # coroutines kept for reuse
+    LUA_NESTED_MAX = 64            # coroutines of a hook that run inside each other
+    LUA_SLEEP_MAX_MS = 3600000     # of one gw.sleep
+    LUA_MATCH_STEPS = 4000000      # of one search for a pattern
+    LUA_MATCH_DEPTH = 200          # of its nested parts
+    LUA_CAPTURES = 32              # of one pattern
     # clients
     MALFORMED_CLIENTS = 1024       # addresses whose malformed requests are counted at once
     MALFORMED_LINES = 10           # lines about them in one window

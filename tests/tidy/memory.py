@@ -9,7 +9,7 @@ from tests.tidy.scan import comments_of, fields_of, functions_of
 from tests.tidy.tree import Source
 
 CORE = "pygw/_core/"
-ALLOCATORS = ("arena", "block", "buffer", "build", "worker")
+ALLOCATORS = ("arena", "block", "buffer", "build", "worker", "runtimes/lua_state")
 # Doors for tests and benches: they hold Python objects and copy between the two worlds.
 NOT_DATA_PLANE = tuple(CORE + name for name in ("probe/", "libs/", "build.", "part.", "worker."))
 LIMITS = CORE + "limits.pxd"

@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pygw
-from pygw._core.libs.wheel import LIBUV, LLHTTP, ZLIB, Wheel
+from pygw._core.libs.wheel import LIBUV, LLHTTP, LUAJIT, ZLIB, Wheel
 
-WHEELS = {"uv": LIBUV, "llhttp": LLHTTP, "zlib": ZLIB}
+WHEELS = {"uv": LIBUV, "llhttp": LLHTTP, "zlib": ZLIB, "luajit": LUAJIT}
 PROBE = (
-    "from pygw._core.libs import llhttp, uv, zlib\n"
-    "for info in (uv.info, llhttp.info, zlib.info):\n"
+    "from pygw._core.libs import llhttp, luajit, uv, zlib\n"
+    "for info in (uv.info, llhttp.info, zlib.info, luajit.info):\n"
     "    print(info.release, info.library, info.version, sep='|')\n"
 )
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]

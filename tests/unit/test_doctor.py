@@ -12,7 +12,7 @@ import pytest
 from pygw import doctor
 from pygw._core.libs.wheel import LibraryError
 
-PARTS = ["pygw", "python", "platform", "libuv", "llhttp", "zlib", "limits"]
+PARTS = ["pygw", "python", "platform", "libuv", "llhttp", "zlib", "LuaJIT", "libcrypto", "limits"]
 
 
 def row_of(report: doctor.Report, part: str) -> doctor.Row:

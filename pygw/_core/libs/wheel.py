@@ -82,7 +82,7 @@ LIBUV = Wheel("libuv", "uvloop", "uvloop.loop", (0, 22), (0, 24))
 LLHTTP = Wheel(
     "llhttp", "httptools", "httptools.parser.parser", (0, 7), (0, 10), override="PYGW_LIB_LLHTTP"
 )
-
+LUAJIT = Wheel("LuaJIT", "lupa", "lupa.luajit21", (2, 4), (3,), override="PYGW_LIB_LUAJIT")
 
 ZLIB = Wheel(
     "zlib",

@@ -1,0 +1,4 @@
+from pygw._core.libs.wheel import LibraryError, LibraryInfo
+
+info: LibraryInfo | None
+problem: LibraryError | None
