@@ -7,9 +7,10 @@
 # `async def` that never waits costs a sixth of an eager asyncio.Task.
 cdef class HookTask:
     cdef object __weakref__           # all_tasks and anyio hold tasks weakly
-    cdef public object _fut_waiter    # anyio looks at these two
+    cdef public object _fut_waiter    # anyio looks at these three
+    cdef public object _callbacks     # None or pairs of callback and context
     cdef public bint _must_cancel
-    cdef object coro, context, loop, answer, error, message, callbacks, name
+    cdef object coro, context, loop, answer, error, message, name
     cdef int cancels
     cdef bint over, known
 

@@ -139,10 +139,10 @@ cdef class HookTask:
         return CancelledError() if self.message is None else CancelledError(self.message)
 
     cdef int finish(self) except -1:
-        if self.callbacks is not None:
-            for callback, context in self.callbacks:
+        if self._callbacks is not None:
+            for callback, context in self._callbacks:
                 self.loop.call_soon(callback, self, context=context)
-            self.callbacks = None
+            self._callbacks = None
         return 0
 
     cdef void step_begins(self) noexcept:
@@ -210,16 +210,16 @@ cdef class HookTask:
             context = PyContext_CopyCurrent()
         if self.over:
             self.loop.call_soon(callback, self, context=context)
-        elif self.callbacks is None:
-            self.callbacks = [(callback, context)]
+        elif self._callbacks is None:
+            self._callbacks = [(callback, context)]
         else:
-            self.callbacks.append((callback, context))
+            self._callbacks.append((callback, context))
 
     def remove_done_callback(self, callback):
         """Forgets it; how often it was there."""
-        before = self.callbacks or []
-        self.callbacks = [one for one in before if one[0] != callback]
-        return len(before) - len(self.callbacks)
+        before = self._callbacks or []
+        self._callbacks = [one for one in before if one[0] != callback]
+        return len(before) - len(self._callbacks)
 
     def get_coro(self):
         """The coroutine; None when it is over."""
@@ -232,6 +232,10 @@ cdef class HookTask:
     def get_loop(self):
         """The loop it runs on."""
         return self.loop
+
+    @property
+    def _loop(self):
+        return self.loop                                        # anyio's threads ask for it so
 
     def get_name(self):
         """Its name."""
