@@ -196,7 +196,8 @@ class Match(TypedDict, total=False):
         "BIND", "REBIND", "UNBIND", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "M-SEARCH",
         "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE"]]
     )
-    """Methods; any unless set. Others are answered with 405."""
+    """Methods; any unless set. GET brings HEAD; a route with cors takes their preflights as well.
+    Others are answered with 405."""
     headers: Mapping[str, str | Mapping[str, object]]
     """Header fields: a value, `{present: true}`, `{present: false}` or `{regex: "[0-9]+"}`."""
     query: Mapping[str, str | Mapping[str, object]]

@@ -185,16 +185,18 @@ cdef conditions_t* conditions_build(Part part, Expressions known, arena_t* arena
     cdef uint64_t methods = methods_build(part)
     if not (part.has("methods") or part.has("headers") or part.has("query")
             or part.has("client")):
-        rank.extend([0, 0, 0, 0])
+        rank.extend([0, 0, 0, 0, 0, 0])
         return NULL
     out = <conditions_t*>plan_alloc(arena, sizeof(conditions_t))
     out.methods = methods
+    out.preflight = part.has("preflight") and part.flag("preflight")
     out.headers = tests_build(part, "headers", known, arena, &out.header_count)
     headers_build(part, out)
     out.query = tests_build(part, "query", known, arena, &out.query_count)
     out.clients = clients_build(part, arena, &out.client_count)
     rank.extend([int(part.has("methods")), out.header_count, out.query_count,
-                 int(out.client_count > 0)])
+                 int(out.client_count > 0), int(not methods >> <int>METHODS[b"GET"] & 1),
+                 int(out.preflight)])
     return out
 
 

@@ -7,6 +7,10 @@
 # which of two they take. Fields that were taken out (a stranger's forwarding fields) do not occur.
 # Names and values of the query are read as forms write them: '&' between pairs, the first '='
 # within one, '+' a space, triplets decoded; a malformed triplet stands for itself.
+#
+# An OPTIONS whose method does not hold is yet taken by a route that answers preflights, if it is
+# one (Origin, and one Access-Control-Request-Method) for a method that the route takes: who
+# decides on a GET of another origin decides on its preflight (WHATWG Fetch 4.8).
 
 from libc.stdint cimport uint64_t
 from pygw._core.types.address cimport address_t

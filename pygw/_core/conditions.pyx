@@ -6,15 +6,17 @@
 # Read next: conditions.pxd for the contract.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, strlen
 from pygw._core.address cimport address_in
+from pygw._core.check cimport unlikely
+from pygw._core.libs.llhttp cimport HTTP_OPTIONS, llhttp
 from pygw._core.types.address cimport address_t
 from pygw._core.types.header cimport (
     header_t, headers_t, span_t, H_FORWARDED_ALIAS, H_OTHER, HF_REMOVED)
 from pygw._core.types.message cimport request_t
 from pygw._core.types.route cimport (
     conditions_t, dfa_t, test_t, TEST_ABSENT, TEST_EXPRESSION, TEST_PRESENT, TEST_VALUE)
-from pygw._core.view cimport span, span_equal_nocase
+from pygw._core.view cimport span, span_equal_nocase, span_is, span_is_nocase
 
 
 cdef bint dfa_takes(const dfa_t* dfa, span_t text) noexcept nogil:
@@ -130,6 +132,36 @@ cdef bint query_holds(const test_t* t, span_t query) noexcept nogil:
     return form_is(found, t.value) if t.kind == TEST_VALUE else form_takes(found, t.dfa)
 
 
+# --- preflights -----------------------------------------------------------------------------------
+
+
+# Whether a preflight asks about one of the methods: OPTIONS with an Origin and one method's name.
+cdef bint preflight_holds(const conditions_t* c, const headers_t* headers) noexcept nogil:
+    cdef span_t asked = span(NULL, 0)
+    cdef const header_t* h
+    cdef const char* name
+    cdef bint origin = False
+    cdef uint32_t i
+    for i in range(headers.count):
+        h = &headers.items[i]
+        if h.flags & HF_REMOVED:
+            continue
+        if span_is_nocase(h.name, b"origin", 6):
+            origin = True
+        elif span_is_nocase(h.name, b"access-control-request-method", 29):
+            if asked.ptr != NULL:
+                return False
+            asked = h.value
+    if not origin or asked.len == 0:
+        return False
+    for i in range(64):
+        if c.methods >> i & 1:
+            name = llhttp.method_name(<int>i)
+            if span_is(asked, name, <uint32_t>strlen(name)):
+                return True
+    return False
+
+
 # --- all of them ----------------------------------------------------------------------------------
 
 
@@ -145,6 +177,9 @@ cdef int conditions_judge(const conditions_t* c, const request_t* request,
     if c.client_count and not address_in(c.clients, c.client_count, client):
         return CONDITION_CLIENT
     if c.methods >> request.method & 1:
+        return CONDITIONS_HOLD
+    if unlikely(request.method == HTTP_OPTIONS and c.preflight) \
+            and preflight_holds(c, &request.half.headers):
         return CONDITIONS_HOLD
     allow[0] |= c.methods
     return CONDITION_METHOD

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +44,14 @@ class Test:
 
     kind: Literal["value", "expression", "present", "absent"]
     text: str = ""
+
+
+def methods_taken(methods: Sequence[str]) -> list[str]:
+    """What a route with these takes: GET brings HEAD (RFC 9110 9.3.2), which is answered alike."""
+    out = list(methods)
+    if "GET" in out and "HEAD" not in out:
+        out.insert(out.index("GET") + 1, "HEAD")
+    return out
 
 
 def parse_route_host(value: object) -> str:

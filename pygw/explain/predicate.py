@@ -59,6 +59,8 @@ def rank(route: Plan, host: str) -> tuple[Any, ...]:
         -len(match.get("headers", ())),
         -len(match.get("query", ())),
         0 if match.get("client") else 1,
+        1 if "GET" in match.get("methods", ()) else 0,
+        0 if match.get("preflight") else 1,
     )
     return (_host_rank(host), _path_rank(path_of(route)), wanted)
 

@@ -14,18 +14,21 @@ from ..config.expressions import Expression, compile_expression
 from ..config.model import Config
 from ..config.model.base import SideTimeouts
 from ..config.model.routes import Match, Route
-from ..config.predicates import Test
+from ..config.predicates import Test, methods_taken
 from .filters import plan_filters
 from .upstreams import side_timeouts
 
 Plan = dict[str, Any]
 
 
-def plan_match(match: Match) -> Plan:
-    """What a route asks; what it does not ask is left out."""
+def plan_match(match: Match, *, preflight: bool = False) -> Plan:
+    """What a route asks; what it does not ask is left out. With `preflight` it answers CORS."""
     out: Plan = {"path": str(match.path)}
-    lists = {"hosts": match.host, "methods": match.methods, "client": match.client}
+    methods = methods_taken(match.methods)
+    lists = {"hosts": match.host, "methods": methods, "client": match.client}
     out |= {key: list(one) for key, one in lists.items() if one}
+    if methods and preflight:
+        out["preflight"] = True
     for key, tests in (("headers", match.headers), ("query", match.query)):
         if tests:
             out[key] = [{"name": name, **_test(test)} for name, test in tests.items()]
@@ -69,7 +72,7 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         timeouts = side_timeouts(config.timeouts, route.timeouts)
     return {
         "name": route.name or f"r{number}",
-        "match": plan_match(route.match),
+        "match": plan_match(route.match, preflight=any(one.cors for one in route.middleware)),
         "upstream": upstream,
         "timeouts": timeouts,
         "middleware": plan_filters(route.middleware, params),

@@ -178,7 +178,9 @@ def read(matches: list[Json], asked: Json, path: str, decode: bool) -> Found:
             allow |= set(match["methods"])
             continue
         tests = [len(match.get(key, ())) for key in ("headers", "query")]
-        rank = (host, found[0], ("methods" in match, *tests, "client" in match), -number)
+        methods = match.get("methods", ())
+        wanted = (bool(methods), *tests, "client" in match, "GET" not in methods)
+        rank = (host, found[0], wanted, -number)
         if best is None or rank > best[0]:
             best = (rank, f"r{number}", found[1])
     if best is None:

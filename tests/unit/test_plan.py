@@ -328,6 +328,21 @@ def test_pseudonyms_of_two_instances_differ() -> None:
     assert all(re.fullmatch(r"pygw-[0-9a-f]{6}", name) for name in names)
 
 
+def test_get_brings_head_and_cors_brings_preflights() -> None:
+    cors = {"cors": {"origins": ["*"]}}
+
+    def asked(match: dict[str, Any], *filters: Any) -> tuple[Any, Any]:
+        route = {"match": match, "middleware": [*filters, {"echo": {}}]}
+        text = {"listeners": [{"bind": "127.0.0.1:8080"}], "routes": [route]}
+        made = plan_of(json.dumps(text))["routes"][0]["match"]
+        return made.get("methods"), made.get("preflight")
+
+    assert asked({"methods": ["POST", "GET"]}) == (["POST", "GET", "HEAD"], None)
+    assert asked({"methods": ["HEAD", "GET"]}, cors) == (["HEAD", "GET"], True)
+    assert asked({"methods": ["POST"]}, cors) == (["POST"], True)
+    assert asked({"path": "/a"}, cors) == (None, None)
+
+
 def test_a_predicate_reaches_the_plan_in_its_normal_form() -> None:
     plan = plan_of(
         """
@@ -348,7 +363,7 @@ routes:
     assert plan["routes"][0]["match"] == {
         "hosts": ["api.example.com", "*.example.org", "[2001:db8::1]"],
         "path": "/~me/{id:int}/{x:[a-z]{2}}/{rest*}",
-        "methods": ["GET", "QUERY"],
+        "methods": ["GET", "HEAD", "QUERY"],
         "headers": [
             {"name": "x-canary", "value": "1"},
             {"name": "x-any", "present": True},

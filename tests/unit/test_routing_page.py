@@ -15,7 +15,7 @@ from tests.tidy.tree import ROOT
 PAGE = (ROOT / "docs" / "routing.md").read_text("utf-8")
 ROW = re.compile(
     r"^\| `(?P<method>[A-Z]+) http://(?P<host>[^/`]+)(?P<target>/[^`]*)`"
-    r"(?: with `(?P<field>[^:`]+): (?P<value>[^`]+)`)?(?: from `(?P<client>[^`]+)`)?"
+    r"(?: with (?P<fields>`[^`]+`(?: and `[^`]+`)*))?(?: from `(?P<client>[^`]+)`)?"
     r" \| (?P<answer>[^|]+) \|$",
     re.M,
 )
@@ -29,7 +29,7 @@ def examples() -> list[tuple[str, list[re.Match[str]]]]:
 
 def told(matcher: Matcher, row: re.Match[str]) -> str:
     """The answer as the page writes it."""
-    fields = [(row["field"], row["value"])] if row["field"] else []
+    fields = [one.split(": ", 1) for one in re.findall("`([^`]+)`", row["fields"] or "")]
     found = matcher.match(
         row["method"], row["host"], row["target"], fields, row["client"] or "127.0.0.1"
     )

@@ -38,6 +38,7 @@ cdef struct conditions_t:
     uint32_t header_count
     uint32_t query_count
     uint32_t client_count             # 0: any client
+    uint32_t preflight                # 1: takes preflights for its methods (WHATWG Fetch 4.8)
 
 # --- the tree -------------------------------------------------------------------------------------
 #

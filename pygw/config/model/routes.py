@@ -92,7 +92,8 @@ class Match(Part):
     final * for all that follows."""
 
     methods: Annotated[list[Method], Field(min_length=1)] = []
-    """Methods; any unless set. Others are answered with 405."""
+    """Methods; any unless set. GET brings HEAD; a route with cors takes their preflights as well.
+    Others are answered with 405."""
 
     headers: Annotated[dict[MatchField, FieldTest], Field(max_length=TESTS_MAX)] = {}
     """Header fields: a value, `{present: true}`, `{present: false}` or `{regex: "[0-9]+"}`."""

@@ -26,6 +26,7 @@ from ..patterns import PathMatch, Segment, parse_path_match
 from ..predicates import (
     Test,
     as_list,
+    methods_taken,
     parse_match_field,
     parse_method,
     parse_parameter,
@@ -62,6 +63,11 @@ class Claim:
     def name(self) -> str:
         """How a message calls it."""
         return show_path(("routes", self.index))
+
+    @cached_property
+    def takes(self) -> frozenset[str]:
+        """The methods that it takes: HEAD where GET is written."""
+        return frozenset(methods_taken(sorted(self.methods)))
 
     @cached_property
     def rank(self) -> tuple[int, ...]:
@@ -180,7 +186,7 @@ def _literal(first: Claim, second: Claim) -> bool:
 
 
 def _meet(first: Claim, second: Claim) -> bool:
-    """Whether one request can meet the conditions of both."""
+    """Whether one request can meet the conditions of both; a HEAD is for who writes HEAD."""
     if first.methods and second.methods and not first.methods & second.methods:
         return False
     if not _tests_meet(first.headers, second.headers, FIELD):
@@ -283,7 +289,7 @@ def _covers(way: Claim, claim: Claim) -> bool:
     """Whether the way asks for nothing that the claim does not ask for."""
     if not set(claim.hosts) <= set(way.hosts) or way.client not in ((), claim.client):
         return False
-    if way.methods and not (claim.methods and claim.methods <= way.methods):
+    if way.methods and not (claim.methods and claim.takes <= way.takes):
         return False
     return all(
         ours.get(name) == test
