@@ -140,7 +140,9 @@ class Walk:
 
     def _is_key(self, key: object, path: Path) -> bool:
         if not isinstance(key, str):
-            self.document.problems.append(Problem(path, "a key must be text"))
+            self.document.problems.append(
+                Problem(path, "a key must be text; write a name before the colon")
+            )
         return isinstance(key, str)
 
 

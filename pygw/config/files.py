@@ -8,6 +8,24 @@ Read next: `networks`, `targets`.
 
 from __future__ import annotations
 
+import errno
+
+REMEDIES = {
+    errno.ENOENT: "; create it, or mend the path",
+    errno.ENOTDIR: "; mend the path: what stands before a / must be a directory",
+    errno.EACCES: "; let the user that runs pygw read it",
+    errno.EPERM: "; let the user that runs pygw read it",
+    errno.EISDIR: "; name a file in it",
+    errno.ENAMETOOLONG: "; shorten the path",
+    errno.ELOOP: "; mend the links, which lead in a circle",
+}
+"""What to do about a file that cannot be opened."""
+
+
+def told_error(error: OSError) -> str:
+    """The system's words for what went wrong, and what to do about it."""
+    return f"{error.strerror}{REMEDIES.get(error.errno or 0, '')}"
+
 
 def read_file(path: str, max_bytes: int) -> bytes:
     """The content of the file at `path`, seen from the working directory.
@@ -18,8 +36,10 @@ def read_file(path: str, max_bytes: int) -> bytes:
         with open(path, "rb") as file:
             content = file.read(max_bytes + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such path"
+        reason = told_error(error) if isinstance(error, OSError) else "no such path; mend it"
         raise ValueError(f"cannot read {path}: {reason}") from None
     if len(content) > max_bytes:
-        raise ValueError(f"{path} is larger than {max_bytes >> 20}MiB")
+        raise ValueError(
+            f"{path} is larger than {max_bytes >> 20}MiB, which is the most; make it shorter"
+        )
     return content

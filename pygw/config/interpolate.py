@@ -17,6 +17,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .files import told_error
 from .masking import Secrets, looks_secret
 
 FILE_MAX_BYTES = 64 * 1024
@@ -55,7 +56,9 @@ class Sources:
                 raise InterpolationError('"${" has no closing "}"; write "$${" for a plain "${"')
             body = text[found + 2 : end]
             if "${" in body:
-                raise InterpolationError("a reference inside a reference is not supported")
+                raise InterpolationError(
+                    "a reference inside a reference is not supported; write its value"
+                )
             out += (text[at:found], self._resolve(body))
             at = end + 1
         return "".join(out) + text[at:]
@@ -72,40 +75,44 @@ class Sources:
         if rest.startswith(":-"):
             value = value or rest[2:]
         elif rest.startswith(":?") and not value:
-            raise InterpolationError(rest[2:] or f"environment variable {name} is needed")
+            raise InterpolationError(rest[2:] or f"environment variable {name} is needed; set it")
         if value is None:
             raise InterpolationError(
                 f"environment variable {name} is not set; write ${{{name}:-default}} to do without"
             )
         if any("\ud800" <= c <= "\udfff" for c in value):
-            raise InterpolationError(f"environment variable {name} is not valid UTF-8")
+            raise InterpolationError(
+                f"environment variable {name} is not valid UTF-8; set it to text"
+            )
         if looks_secret(name):
             self.secrets.add(value)
         return value
 
     def _read(self, name: str) -> str:
         if not name or "\0" in name:
-            raise InterpolationError("${file:...} needs a path")
+            raise InterpolationError("${file:...} needs a path, such as ${file:/run/secrets/token}")
         path = os.path.join(self.directory, name)
         self.files.add(path)
         try:
             # WHY: without O_NONBLOCK a FIFO that nobody writes to would hang the start.
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise InterpolationError(f"cannot read {path}: {error.strerror}") from None
+            raise InterpolationError(f"cannot read {path}: {told_error(error)}") from None
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise InterpolationError(f"cannot read {path}: not a regular file")
+                raise InterpolationError(f"cannot read {path}: not a regular file; name one")
             with open(fd, "rb", closefd=False) as file:
                 content = file.read(FILE_MAX_BYTES + 1)
         finally:
             os.close(fd)
         if len(content) > FILE_MAX_BYTES:
-            raise InterpolationError(f"{path} is larger than {FILE_MAX_BYTES // 1024}KiB")
+            raise InterpolationError(
+                f"{path} is larger than {FILE_MAX_BYTES // 1024}KiB; name a shorter file"
+            )
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
-            raise InterpolationError(f"{path} is not valid UTF-8") from None
+            raise InterpolationError(f"{path} is not valid UTF-8; save it so") from None
         text = text.removesuffix("\n").removesuffix("\r")
         self.secrets.add(text)
         return text

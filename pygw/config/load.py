@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from .document import Document, Walk
 from .errors import ConfigError, Problem, in_order
+from .files import told_error
 from .formats import read_document
 from .hook_files import place_hook_files
 from .interpolate import Sources
@@ -209,19 +210,19 @@ def read_text(path: str) -> str:
         with open(path, "rb") as file:
             content = file.read(FILE_MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError([Problem((), f"cannot read: {error.strerror}")], path) from None
+        raise ConfigError([Problem((), f"cannot read: {told_error(error)}")], path) from None
     return decode_text(content, path)
 
 
 def decode_text(content: bytes, path: str) -> str:
     """The text that the bytes of a configuration file are; ConfigError says why they are none."""
     if len(content) > FILE_MAX_BYTES:
-        raise ConfigError([Problem((), "cannot read: larger than 16MiB")], path)
+        raise ConfigError([Problem((), "cannot read: larger than 16MiB, which is the most")], path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        message = f"cannot read: not valid UTF-8 in line {line}"
+        message = f"cannot read: not valid UTF-8 in line {line}; save it so"
         raise ConfigError([Problem((), message)], path) from None
 
 

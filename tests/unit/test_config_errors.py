@@ -72,6 +72,19 @@ def test_wrong_config_is_refused_with_message_line_and_column(name: str) -> None
     assert [at for at in found if at is not None or file != "pygw.toml"] == marks
 
 
+# A remedy behind a semicolon, or a sentence that says what may stand there.
+NAMES_THE_FIX = re.compile(
+    r"; |\bmust |\bneeds |missing key |may hold .* only|such as |: write it as |is known in .* only"
+    r"|is matched by |expecting property name"
+)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "variable needed"])
+def test_every_message_names_the_fix_or_what_is_valid(name: str) -> None:
+    for message in CASES[name][1]:
+        assert NAMES_THE_FIX.search(message), message
+
+
 def test_corpus_is_large_enough() -> None:
     assert len(CASES) >= 140
 
@@ -141,7 +154,10 @@ def test_nesting_that_would_break_the_parser_is_refused() -> None:
 
 def test_control_character_is_found_behind_wide_text() -> None:
     (problem,) = problems_of("# \N{LATIN SMALL LETTER E WITH ACUTE}\x01\n").problems
-    assert problem.message == "not valid YAML: control characters are not allowed"
+    assert (
+        problem.message
+        == "not valid YAML: control characters are not allowed; take the character out"
+    )
     assert problem.at == Mark(1, 4)
 
 

@@ -121,7 +121,8 @@ def test_error_in_toml_names_the_key() -> None:
         ("x.json", '{"a": 1 "b": 2}', "not valid JSON: expecting ',' delimiter", Mark(1, 9)),
         ("x.json", '{"a": NaN}', "not valid JSON: NaN is not a number of JSON", None),
         ("x.json", "[" * 100_000, "nested too deeply; at most 32 levels", Mark(1, DEPTH_MAX + 1)),
-        ("x.toml", "b = [1,\n", "not valid TOML: invalid value at the end of the text", None),
+        ("x.toml", "b = [1,\n", "not valid TOML: invalid value at the end of the text; write"
+         ' "text" in quotes, a number, true, false, [list] or {key = value}', None),
         ("x.toml", "a = 1\na = 2\n", "not valid TOML: cannot overwrite a value; a key may stand"
          " once", Mark(2, 6)),
         ("x.toml", "a = 01\n", "not valid TOML: expected newline or end of document after a"

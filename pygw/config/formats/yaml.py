@@ -26,6 +26,8 @@ _REMEDIES = (
     ("mapping values are not allowed", '; put a value that holds ": " in quotes'),
     ("did not find expected key", "; do the keys of this mapping begin in the same column?"),
     ("quoted scalar", "; is a quote missing?"),
+    ("did not find expected ','", "; put a comma between entries and close what [ or { opens"),
+    ("did not find expected '-'", "; do the entries of this list begin in the same column?"),
     ("duplicate anchor", "; give it another name"),
 )
 
@@ -95,7 +97,7 @@ class _Reader:
         out: dict[str, object] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._complain(path, "a key must be text", key_node)
+                self._complain(path, "a key must be text; write a name before the colon", key_node)
                 continue
             key = key_node.value
             inner = (*path, key)
@@ -169,7 +171,9 @@ def _construct(tag: str, text: str) -> object:
 
 
 def _tag_message(node: yaml.Node) -> str:
-    return f"YAML tags are not supported ({printable(node.tag.replace(_TAG, '!!'))})"
+    return (
+        f"YAML tags are not supported ({printable(node.tag.replace(_TAG, '!!'))}); take the tag out"
+    )
 
 
 def _locate(node: yaml.Node, path: Path) -> Entry | None:
@@ -240,12 +244,15 @@ def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
         reason = " ".join(words).strip()
         if mark is not None and "flow" in reason and "${" in _line_of(text, mark):
             reason = f'{reason}; within {{ }} and [ ] a value with "${{" needs quotes'
-        hints = (remedy for word, remedy in _REMEDIES if word in reason)
-        return Problem((), f"not valid YAML: {reason}{next(hints, '')}", mark)
+        elif (
+            remedy := next((hint for word, hint in _REMEDIES if word in reason), None)
+        ) is not None:
+            reason += remedy
+        return Problem((), f"not valid YAML: {reason}", mark)
     if isinstance(error, yaml.reader.ReaderError):
         # libyaml counts bytes here, not characters.
         before = text.encode("utf-8", "surrogatepass")[: error.position].decode("utf-8", "ignore")
         line = before.count("\n") + 1
         mark = Mark(line, len(before) - (before.rfind("\n") + 1) + 1)
-        return Problem((), f"not valid YAML: {error.reason}", mark)
+        return Problem((), f"not valid YAML: {error.reason}; take the character out", mark)
     return Problem((), f"not valid YAML: {error}")

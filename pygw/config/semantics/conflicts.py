@@ -178,7 +178,7 @@ def _tie(first: Claim, second: Claim) -> Finding:
         )
     if first.match.keys() == second.match.keys() == {"path"} and _literal(first, second):
         return (*place, "path"), f"duplicate path; {first.name} has it"
-    return place, f"{first.name} matches the same requests"
+    return place, f"{first.name} matches the same requests; take one out, or let one ask for more"
 
 
 def _literal(first: Claim, second: Claim) -> bool:
@@ -237,7 +237,8 @@ def _expressions(place: _Place) -> Iterator[tuple[Claim, Finding]]:
                 early, late, first, second = late, early, second, first
             message = (
                 f"{second.text} takes segments that {first.text} of {early.name} takes at the same"
-                " place, and neither comes first"
+                " place, and neither comes first; let them take different ones, or write one for"
+                " both"
             )
             yield late, (("routes", late.index, "match", "path"), message)
 
@@ -280,7 +281,8 @@ def _hidden_below(before: _Place, behind: _Place) -> Iterator[tuple[Claim, Findi
             cover = next((way for way in ways if _covers(way, claim)), None)
             if cover is not None:
                 message = (
-                    f"is never reached: {cover.name} comes first and takes all of its requests"
+                    f"is never reached: {cover.name} comes first and takes all of its requests;"
+                    " take it out, or let that one ask for more"
                 )
                 yield claim, (("routes", claim.index, "match", "path"), message)
 

@@ -69,7 +69,7 @@ def _respond(path: Path, respond: Mapping[str, Any]) -> Iterator[Finding]:
     status, body = respond.get("status", 200), respond.get("body")
     for key in ("body", "file"):
         if status in BODILESS and respond.get(key):
-            yield (*path, key), f"a response with status {status} has no body"
+            yield (*path, key), f"a response with status {status} has no body; take it out"
     if "body" in respond and "file" in respond:
         yield (*path, "file"), "is one too many; body is set, too"
     size = len(body.encode("utf-8", "replace")) if isinstance(body, str) else 0
@@ -94,7 +94,7 @@ def _redirect(path: Path, redirect: Mapping[str, Any], params: Sequence[str]) ->
                 f"{{{name}}} cannot stand in a host; valid are {known} and names in the path",
             )
     if has_values(goal.fragment):
-        yield (*path, "to"), "cannot have a value behind #"
+        yield (*path, "to"), "cannot have a value behind #; write out what stands there"
 
 
 def _cors(path: Path, cors: Mapping[str, Any]) -> Iterator[Finding]:

@@ -64,9 +64,15 @@ def _upstream_of(
         if kind is None:
             continue
         if place + 1 < len(filters):
-            yield (*path, "middleware", place + 1), f"never runs: {kind} before it always answers"
+            yield (
+                (*path, "middleware", place + 1),
+                f"never runs: {kind} before it always answers; put it before that",
+            )
         elif "upstream" in route:
-            yield (*path, "upstream"), f"is never reached: {kind} in middleware always answers"
+            yield (
+                (*path, "upstream"),
+                f"is never reached: {kind} in middleware always answers; take one out",
+            )
         return
     if "upstream" not in route and not any(mapping(entry).keys() & HOOKS for entry in filters):
         yield path, f"needs an upstream, or a filter that answers: {', '.join(TERMINAL)}"

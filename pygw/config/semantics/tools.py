@@ -35,7 +35,7 @@ def same_name(path: Path, fields: Mapping[str, Any]) -> Iterator[Finding]:
     for name in fields:
         first = seen.setdefault(name.lower(), name)
         if first != name:
-            yield (*path, name), f"the same header as {first}: names ignore case"
+            yield (*path, name), f"the same header as {first}: names ignore case; take one out"
 
 
 def attempt(parse: Callable[[Any], Any], value: Any) -> Any:
