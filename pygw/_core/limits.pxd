@@ -81,6 +81,7 @@ cdef enum:
     PYTHON_STRAYS_MAX = 10000      # runs of Python hooks that go on after their exchange
     # Lua
     LUA_MEMORY_MAX = 67108864      # bytes of one worker's Lua state, all its hooks together
+    LUA_RESERVE = 16777216         # beyond it, for what may not fail
     LUA_PIECE_MAX = 16777216       # bytes of one string or table in it
     LUA_CHURN = 1048576            # bytes taken between two looks at the clock
     LUA_STEPS = 1000               # loops and calls between two looks at the clock

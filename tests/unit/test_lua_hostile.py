@@ -163,6 +163,17 @@ def test_a_coroutine_that_could_wait_is_stopped_as_well(name: str) -> None:
         serves_on(gate)
 
 
+def test_memory_that_ends_in_a_collection_of_compiled_code_ends_the_hook_only() -> None:
+    code = (  # strings interned and dropped: their table is built anew (LUA_RESERVE)
+        "local t, n = {}, 0 while true do n = n + 1 t[n] = {n}"
+        " if n > 16384 then t[n - 16384] = nil end x = tostring(n) .. ('y'):rep(n % 5000) end"
+    )
+    for _ in range(10):
+        with serving(request(code)) as gate:
+            for _ in range(3):
+                assert gate.client(GET).answer.status in (500, 504)
+
+
 @pytest.mark.parametrize("phase", ["request", "request_body", "response", "response_body", "log"])
 @pytest.mark.parametrize("code", ["error('boom')", "while true do end", "return 1"])
 def test_an_error_in_any_phase_is_contained(phase: str, code: str) -> None:

@@ -16,7 +16,8 @@ from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.libs.luajit cimport *
 from pygw._core.limits cimport (
-    LUA_BURST_MS, LUA_CHURN, LUA_MEMORY_MAX, LUA_NESTED_MAX, LUA_PIECE_MAX, LUA_STEPS)
+    LUA_BURST_MS, LUA_CHURN, LUA_MEMORY_MAX, LUA_NESTED_MAX, LUA_PIECE_MAX, LUA_RESERVE,
+    LUA_STEPS)
 from pygw._core.runtimes.hook_host cimport hook_host
 from pygw._core.shortage cimport shortage
 from pygw._core.types.header cimport header_t
@@ -68,6 +69,14 @@ cdef bint churned(lua_t* vm, size_t more) noexcept nogil:
     return lua_late(vm) != 0
 
 
+# A table of interned strings, which a collection may build anew. WHY: LuaJIT dies of an error that
+# is raised in a collection which compiled code has begun (the unwinder takes a state for a trace's
+# number). So what looks like such a table may use the reserve above the limit; nothing else may.
+cdef inline bint is_reserved(lua_t* vm, void* ptr, size_t size) noexcept nogil:
+    return (ptr == NULL and 2048 <= size <= LUA_RESERVE // 4 and size & (size - 1) == 0
+            and vm.used + size <= vm.limit + LUA_RESERVE)
+
+
 cdef void* lua_alloc(void* ud, void* ptr, size_t old, size_t size) noexcept nogil:
     cdef lua_t* vm = <lua_t*>ud
     cdef void* out
@@ -77,7 +86,7 @@ cdef void* lua_alloc(void* ud, void* ptr, size_t old, size_t size) noexcept nogi
         vm.used -= old
         free(ptr)
         return NULL
-    if size > old and vm.ready:
+    if size > old and vm.ready and not is_reserved(vm, ptr, size):
         if unlikely(vm.used + size - old > vm.limit or size > LUA_PIECE_MAX or shortage()):
             return NULL
         if unlikely(size >= 4096 and (vm.late or churned(vm, size))):
