@@ -14,6 +14,9 @@ cdef enum answer_kind:
 
 # The kind, or E_UP_UPGRADE, E_UP_INFORMATIONAL.
 cdef int answer_kind_of(exchange_t* x) noexcept nogil
+# Makes the answer to a fault, with the fields that filters give it; without them when the response
+# chain `waited` or memory ran out. 0 or a negative E_*.
+cdef int answer_fault(exchange_t* x, int error, bint waited) noexcept nogil
 # Sends x.response's head as it stands. 0 or a negative E_*.
 cdef int answer_send_head(exchange_t* x) noexcept nogil
 # Sends an informational head.

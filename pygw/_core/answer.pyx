@@ -13,10 +13,11 @@ from pygw._core.types.message cimport (
 from pygw._core.types.stream cimport stream_t
 from pygw._core.types.exchange cimport *
 from pygw._core.buffer cimport slices_add
-from pygw._core.chain cimport chain_edit_response
-from pygw._core.fault cimport E_UP_INFORMATIONAL, E_UP_PROTOCOL, E_UP_UPGRADE
+from pygw._core.chain cimport chain_edit_response, chain_fault
+from pygw._core.fault cimport E_CORE_MEMORY, E_UP_INFORMATIONAL, E_UP_PROTOCOL, E_UP_UPGRADE
 from pygw._core.forwarding cimport forwarding_response
 from pygw._core.headers cimport headers_find, headers_mark_hop
+from pygw._core.reply cimport reply_fault
 from pygw._core.view cimport span_equal_nocase
 
 
@@ -75,6 +76,13 @@ cdef int answer_send_head(exchange_t* x) noexcept nogil:
             return slices_add(x.host.buffers, &side.arrived, NULL,
                               x.reply_body.ptr, x.reply_body.len)
     return 0
+
+
+cdef int answer_fault(exchange_t* x, int error, bint waited) noexcept nogil:
+    cdef int failed = reply_fault(x, error)
+    if failed != 0 or waited or x.slots == NULL or error == E_CORE_MEMORY:
+        return failed
+    return chain_fault(x)
 
 
 cdef int answer_send_body(exchange_t* x) noexcept nogil:

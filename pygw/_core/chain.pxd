@@ -13,6 +13,8 @@ cdef verdict_t chain_head(exchange_t* x, int phase, int start) noexcept nogil
 # The same for a body phase: `body` goes through the filters from `start` on.
 cdef verdict_t chain_body(exchange_t* x, int phase, int start, slices_t* body,
                           bint last) noexcept nogil
+# Gives filters the head of the answer to a fault: 0, or the error of the one that failed.
+cdef int chain_fault(exchange_t* x) noexcept nogil
 # The log phase: every filter that has one, in order.
 cdef void chain_log(exchange_t* x) noexcept nogil
 # For a filter's response phase: it will change the body of this response, so its length is not

@@ -6,6 +6,7 @@
 
 from libc.stdint cimport uint8_t
 from pygw._core.check cimport BUG_ON
+from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport headers_remove
 from pygw._core.types.exchange cimport (
     exchange_t, chain_t, filter_t, verdict_t, filter_head_fn, filter_body_fn, PHASE_REQUEST,
@@ -65,6 +66,16 @@ cdef void chain_edit_response(exchange_t* x) noexcept nogil:
     headers_remove(&x.response.half.headers, H_CONTENT_LENGTH)
     if x.response.half.framing != FRAMING_NONE:
         x.response.half.flags |= MF_BODY_EDITED
+
+
+cdef int chain_fault(exchange_t* x) noexcept nogil:
+    cdef filter_t* f
+    cdef int i
+    for i in range(x.route.chain.filter_count):
+        f = &x.route.chain.filters[i]
+        if f.ops.fault != NULL and f.ops.fault(x, f) != VERDICT_NEXT:
+            return E_CORE_MEMORY
+    return 0
 
 
 cdef void chain_log(exchange_t* x) noexcept nogil:

@@ -23,7 +23,6 @@ from pygw._core.forwarding cimport forwarding_begin
 from pygw._core.gather cimport gather_request, gather_response
 from pygw._core.half cimport half_cut
 from pygw._core.ids cimport ids_t
-from pygw._core.reply cimport reply_fault
 from pygw._core.router cimport router_take
 from pygw._core.split cimport split_begin
 from pygw._core.stats cimport stat_add, ST_REQUESTS, ST_REFUSED_HEADS
@@ -412,6 +411,7 @@ cdef void exchange_take_over(exchange_t* x) noexcept nogil:
 
 
 cdef void exchange_fail(exchange_t* x, int error) noexcept nogil:
+    cdef bint waited = x.waiting[<int>PHASE_RESPONSE] != 0
     if x.error == 0:
         x.error = error
     if x.flags & XF_RESPONSE_STARTED:
@@ -422,7 +422,7 @@ cdef void exchange_fail(exchange_t* x, int error) noexcept nogil:
         return
     exchange_take_over(x)
     x.flags |= XF_BYPASS                             # the response chain may be what failed
-    if fault_get(error).status == 499 or reply_fault(x, error) != 0:
+    if fault_get(error).status == 499 or answer_fault(x, error, waited) != 0:
         exchange_abort(x, error)
     else:
         response_verdict(x, VERDICT_NEXT)

@@ -48,6 +48,7 @@ CHAINS = {
     "redirect": [params("7"), redirect(["https://", ["host"]], ["/", ["param", 0]], ["a"])],
     "late": [LATE],
     "refused": [rewrite(["/", ["pair", "a"], "/../x"])],
+    "fault": [request_id("X-Corr", "none", "hex"), rewrite(["/", ["pair", "a"], "/../x"]), CORS],
     "maintenance": [maintenance()],
     "page": [maintenance(body="soon")],
 }

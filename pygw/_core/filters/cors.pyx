@@ -225,20 +225,26 @@ cdef verdict_t preflight_answer(exchange_t* x, const filter_t* f, span_t origin)
 
 
 # The slot leads to the origin that was let in, as later filters may take the field out.
+cdef int cors_keep(exchange_t* x, const filter_t* f, span_t origin) noexcept nogil:
+    cdef span_t* kept
+    if origin.ptr == NULL or (<conf_t*>f.conf).constant:
+        return 0
+    kept = <span_t*>arena_alloc(&x.arena, sizeof(span_t))
+    if unlikely(kept == NULL):
+        return E_CORE_MEMORY
+    kept[0] = origin
+    x.slots[f.slot] = kept
+    return 0
+
+
 cdef verdict_t cors_request(exchange_t* x, const filter_t* f) noexcept nogil:
     cdef span_t origin = origin_let_in(x, <conf_t*>f.conf)
-    cdef span_t* kept
     if unlikely(x.request.method == HTTP_OPTIONS) and asked(x, b"Origin", 6).ptr != NULL \
             and asked(x, b"Access-Control-Request-Method", 29).ptr != NULL:
         return preflight_answer(x, f, origin)
-    if origin.ptr == NULL or (<conf_t*>f.conf).constant:
-        return VERDICT_NEXT
-    kept = <span_t*>arena_alloc(&x.arena, sizeof(span_t))
-    if unlikely(kept == NULL):
+    if unlikely(cors_keep(x, f, origin) != 0):
         x.error = E_CORE_MEMORY
         return VERDICT_ABORT
-    kept[0] = origin
-    x.slots[f.slot] = kept
     return VERDICT_NEXT
 
 
@@ -273,6 +279,14 @@ cdef verdict_t cors_response(exchange_t* x, const filter_t* f) noexcept nogil:
     return VERDICT_NEXT
 
 
+# The request may have failed before this filter saw it.
+cdef verdict_t cors_fault(exchange_t* x, const filter_t* f) noexcept nogil:
+    if x.slots[f.slot] == NULL and cors_keep(x, f, origin_let_in(x, <conf_t*>f.conf)) != 0:
+        return VERDICT_ABORT
+    return cors_response(x, f)
+
+
 ops.name = b"cors"
+ops.fault = cors_fault
 ops.request = cors_request
 ops.response = cors_response

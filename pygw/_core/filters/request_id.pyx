@@ -119,8 +119,14 @@ cdef verdict_t named_response(exchange_t* x, const filter_t* f) noexcept nogil:
     return id_write(x, <conf_t*>f.conf, &x.response.half.headers)
 
 
+# The request may have failed before the filter chose: then it has the id that all have.
+cdef verdict_t named_fault(exchange_t* x, const filter_t* f) noexcept nogil:
+    return named_response(x, f) if x.request_id.len else VERDICT_NEXT
+
+
 ops.name = b"request_id"
 ops.request = id_choose
 named_ops.name = b"request_id"
 named_ops.request = named_request
 named_ops.response = named_response
+named_ops.fault = named_fault

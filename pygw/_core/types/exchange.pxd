@@ -37,6 +37,10 @@ ctypedef enum verdict_t:
     VERDICT_WAIT = 2
     VERDICT_ABORT = 3
 
+# The answer to a fault goes past the response chain, which may be what failed. A filter whose
+# fields it must have all the same adds them in `fault`: it looks at nothing but the two heads, adds
+# fields to the response, and must do even if none of its other calls came before. None is called
+# when memory ran out or the response chain waited.
 ctypedef verdict_t (*filter_head_fn)(exchange_t* x, const filter_t* f) noexcept nogil
 ctypedef verdict_t (*filter_body_fn)(exchange_t* x, const filter_t* f,
                                      slices_t* body, bint last) noexcept nogil
@@ -68,6 +72,7 @@ cdef struct filter_ops_t:
     filter_log_fn log
     filter_cancel_fn cancel           # the exchange ends while this filter's WAIT is pending
     filter_gather_fn gather           # body came while it waits for all of it: see XF_GATHER_*
+    filter_head_fn fault              # see below: NEXT or ABORT
     filter_free_fn conf_free          # the plan ends; NULL when conf lies in the plan's arena
     bint edits_request_body
     bint edits_response_body
