@@ -46,7 +46,8 @@ def _route(report: Json) -> list[str]:
     params = ", ".join(f"{name}={value}" for name, value in route["params"].items())
     out.append(f"path {route['path']}{f' with {params}' if params else ''}")
     if route["methods"]:
-        out.append(f"method {' or '.join(route['methods'])}")
+        asked = "" if report["request"]["method"] in route["methods"] else "a preflight for "
+        out.append(f"method {asked}{' or '.join(route['methods'])}")
     return out + list(route["conditions"])
 
 

@@ -60,6 +60,29 @@ def test_explain_tells_route_filters_and_targets(tmp_path: Path) -> None:
     assert "http://127.0.0.1:9001, http://127.0.0.1:9002 (round robin" in done.stdout
 
 
+def test_explain_tells_that_head_is_gets_and_a_preflight_is_its_methods(tmp_path: Path) -> None:
+    filters = "[{cors: {origins: ['*']}}, {echo: {}}]"
+    route = f"{{name: a, match: {{path: /a, methods: [GET, PUT]}}, middleware: {filters}}}"
+    text = f'listeners: [{{bind: "127.0.0.1:8080"}}]\nroutes: [{route}]\n'
+    (tmp_path / "pygw.yaml").write_text(text)
+
+    def told(method: str, *fields: str) -> list[str]:
+        headers = [word for field in fields for word in ("-H", field)]
+        return pygw("explain", method, "/a", *headers, cwd=tmp_path).stdout.splitlines()[1:4]
+
+    found = ["route     a", "          path /a"]
+    preflight = ("Origin: https://a.test", "Access-Control-Request-Method: PUT")
+    assert told("HEAD") == [*found, "          method GET or HEAD or PUT"]
+    assert told("OPTIONS", *preflight) == [
+        *found,
+        "          method a preflight for GET or HEAD or PUT",
+    ]
+    assert told("OPTIONS")[:2] == [
+        "route     none",
+        "misses    a: wants GET or HEAD or PUT, got OPTIONS",
+    ]
+
+
 def test_explain_as_json_tells_who_answers_and_what_is_not_reached(tmp_path: Path) -> None:
     (tmp_path / "pygw.yaml").write_text(CONFIG)
     done = pygw(
