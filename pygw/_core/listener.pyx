@@ -135,7 +135,7 @@ cdef void listener_empty(listener_t* listener) noexcept nogil:
     cdef int tries
     if uv.fileno(<uv_handle_t*>listener.handle, &fd) != 0:
         return
-    for tries in range(BACKLOG):
+    for _ in range(BACKLOG):
         if downs.count >= downs.plan[0].limits.max_connections:
             return
         client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)

@@ -29,7 +29,7 @@ from pygw._core.libs.uv cimport uv_buf_t, UV_EAI_NONAME, UV_EOF
 from pygw._core.limits cimport PLANS_MAX
 from pygw._core.resolver cimport name_t, resolver_answer
 from pygw._core.shortage cimport shortage_count, shortage_set
-from pygw._core.stats cimport ST_CONNECTIONS, ST_COUNT, stat_get
+from pygw._core.stats cimport ST_CONNECTIONS, stat_get
 from pygw._core.stats import stats_names
 from pygw._core.timer cimport wheel_advance, wheel_next_ms
 from pygw._core.transport cimport transports_flush
