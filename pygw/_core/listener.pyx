@@ -132,7 +132,6 @@ cdef void listener_empty(listener_t* listener) noexcept nogil:
     cdef downs_t* downs = listener.home.downs
     cdef int fd = -1
     cdef int client
-    cdef int tries
     if uv.fileno(<uv_handle_t*>listener.handle, &fd) != 0:
         return
     for _ in range(BACKLOG):
