@@ -25,6 +25,7 @@ SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc 
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 
 .PHONY: help run test test-release test-debug test-asan coverage lint docs schema build clean
+.PHONY: build-debug pytest-release pytest-debug
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -36,14 +37,22 @@ run: build  ## build pygw and serve the quickstart on http://127.0.0.1:8080
 build: $(VENV)/ready  ## compile the core in place, what changed only
 	PYGW_BUILD=release $(SET_UP) build_ext --inplace
 
-test: test-release test-debug  ## run the whole suite on the release build, then DEBUG_TESTS
+test: build build-debug $(VENV)/with-test  ## run the whole suite, and beside it DEBUG_TESTS on the debug build
+	@echo "two suites run at once; the output of each comes when it is over"
+	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-release pytest-debug
 
-test-release: build $(VENV)/with-test  ## run the suite on the release build
+test-release: build pytest-release  ## run the suite on the release build
+
+test-debug: build-debug pytest-debug  ## run DEBUG_TESTS with BUG_ON and the malloc arena on
+
+build-debug: $(VENV)/with-test
+	PYGW_BUILD=debug $(SET_UP) build
+
+pytest-release: $(VENV)/with-test
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-test-debug: $(VENV)/with-test  ## run DEBUG_TESTS with BUG_ON and the malloc arena on
-	PYGW_BUILD=debug $(SET_UP) build
-	$(call variant_env,debug) $(PYTEST_VARIANT) $(DEBUG_TESTS) $(PYTEST_ARGS)
+pytest-debug: $(VENV)/with-test
+	$(call variant_env,debug) $(PYTEST_VARIANT) -p no:cacheprovider $(DEBUG_TESTS) $(PYTEST_ARGS)
 
 test-asan: $(VENV)/with-test  ## run DEBUG_TESTS under AddressSanitizer and UBSan
 	PYGW_BUILD=asan $(SET_UP) build
