@@ -43,3 +43,14 @@ def read_file(path: str, max_bytes: int) -> bytes:
             f"{path} is larger than {max_bytes >> 20}MiB, which is the most; make it shorter"
         )
     return content
+
+
+def read_text(path: str, max_bytes: int) -> str:
+    """The text of such a file, without a mark of byte order; ValueError names the line that is not
+    UTF-8."""
+    content = read_file(path, max_bytes)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path}: line {line} is not UTF-8") from None

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .files import read_file
+from .files import read_file, read_text
 from .semantics.tools import items, mapping
 
 SOURCE_MAX_BYTES = 4 << 20
@@ -46,7 +46,7 @@ class HookCode:
 def read_script(value: object) -> HookCode:
     """The text of a script at the path `value`; ValueError says why there is none."""
     path = _path(value)
-    return HookCode(path, _text(path))
+    return HookCode(path, read_text(path, SOURCE_MAX_BYTES))
 
 
 def read_plugin(value: object) -> HookCode:
@@ -63,7 +63,7 @@ def read_object(value: object) -> HookCode:
         raise ValueError("must be module:name or path/file.py:name")
     place = match["place"]
     if place.endswith(".py"):
-        return HookCode(match[0], _text(place))
+        return HookCode(match[0], read_text(place, SOURCE_MAX_BYTES))
     if _MODULE.match(place) is None:
         raise ValueError(f"{place} is neither the name of a module nor the path of a .py file")
     return HookCode(match[0], "")
@@ -111,12 +111,3 @@ def _path(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("must be the path of a file")
     return value
-
-
-def _text(path: str) -> str:
-    content = read_file(path, SOURCE_MAX_BYTES)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}: line {line} is not UTF-8") from None

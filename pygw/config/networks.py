@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .files import read_file
+from .files import read_text
 from .semantics.tools import items, mapping
 from .values import parse_network
 
@@ -42,7 +42,7 @@ def read_networks(value: object) -> NetworkFile:
         raise ValueError("must be the path of a file")
     networks: list[str] = []
     bad: list[str] = []
-    for number, line in enumerate(_read(value).split("\n"), 1):
+    for number, line in enumerate(read_text(value, FILE_MAX_BYTES).split("\n"), 1):
         text = line.partition("#")[0].strip()
         if not text:
             continue
@@ -66,12 +66,3 @@ def files_named(data: Mapping[str, Any]) -> Iterator[str]:
             for key in ("allow_file", "deny_file"):
                 if isinstance(lists.get(key), str):
                     yield lists[key]
-
-
-def _read(path: str) -> str:
-    content = read_file(path, FILE_MAX_BYTES)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}: line {line} is not UTF-8") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .layout import (
+    C_NUMBERS,
     Member,
     Struct,
     check_names,
@@ -23,8 +24,6 @@ from .layout import (
 from .model import File, Message, Schema
 from .text import columns, joined, origin, wrapped
 
-NUMBERS = {f"{k}{w}": f"{'u' * (k == 'u')}int{w}_t" for k in "iu" for w in (8, 16, 32, 64)}
-NUMBERS |= {"f64": "double", "f32": "float"}
 KEYWORDS = frozenset(
     (
         *("auto", "break", "case", "char", "const", "continue", "default", "do", "double"),
@@ -82,7 +81,7 @@ def identifier(name: str) -> str:
 
 def declaration(schema: Schema, member: Member) -> str:
     """A member as C declares it, without the semicolon."""
-    kind = NUMBERS.get(member.type) or (
+    kind = C_NUMBERS.get(member.type) or (
         "pygw_span"
         if member.type == "span"
         else f"struct {struct_name(schema, schema.messages[member.type])}"

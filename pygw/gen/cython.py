@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .cython_code import codec_pxd, codec_pyx
 from .layout import (
+    C_NUMBERS,
     Member,
     Struct,
     check_names,
@@ -27,8 +28,6 @@ from .layout import (
 from .model import File, Message, Schema
 from .text import columns, joined, origin, wrapped
 
-NUMBERS = {f"{k}{w}": f"{'u' * (k == 'u')}int{w}_t" for k in "iu" for w in (8, 16, 32, 64)}
-NUMBERS |= {"f64": "double", "f32": "float"}
 OWNER = "borrow(who filled it, until it lets go)"
 
 
@@ -110,7 +109,7 @@ def modules(schema: Schema, file: File, names: Names) -> dict[str, str]:
 
 def declared(schema: Schema, struct: Struct, member: Member, names: Names) -> str:
     """A member as Cython declares it."""
-    kind = NUMBERS.get(member.type) or (
+    kind = C_NUMBERS.get(member.type) or (
         "span_t" if member.type == "span" else names.struct(schema.messages[member.type])
     )
     name = names.member(struct.message, member.name)
@@ -164,7 +163,7 @@ def _said(member: Member) -> str:
 
 
 def _cimports(schema: Schema, file: File, structs: list[Struct], names: Names) -> Iterator[str]:
-    types = {NUMBERS[m.type] for s in structs for m in s.members if m.type in NUMBERS}
+    types = {C_NUMBERS[m.type] for s in structs for m in s.members if m.type in C_NUMBERS}
     numbers = sorted({"uint64_t", *types} - {"double", "float"}, key=lambda n: (len(n), n))
     yield f"from libc.stdint cimport {', '.join(numbers)}"
     known: dict[str, set[str]] = {}
@@ -172,7 +171,7 @@ def _cimports(schema: Schema, file: File, structs: list[Struct], names: Names) -
         for member in struct.members:
             if member.type == "span":
                 known.setdefault(names.header, set()).add("span_t")
-            elif member.type not in NUMBERS:
+            elif member.type not in C_NUMBERS:
                 message = schema.messages[member.type]
                 if message.full in names.known:
                     known.setdefault(names.known[message.full][1], set()).add(names.struct(message))

@@ -42,6 +42,10 @@ NUMBERS = {
 }
 """Kind of a field to the name of its number: i, u or f, and the width."""
 
+C_NUMBERS = {f"{k}{w}": f"{'u' * (k == 'u')}int{w}_t" for k in "iu" for w in (8, 16, 32, 64)}
+C_NUMBERS |= {"f64": "double", "f32": "float"}
+"""Name of a number to its type in C."""
+
 SPAN = "span"
 SIZES = {"span": 16, **{f"{k}{w}": w // 8 for k in "iuf" for w in (8, 16, 32, 64)}}
 

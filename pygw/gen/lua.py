@@ -42,14 +42,16 @@ CALLS = {
     "string": "text",
     "bytes": "bytes",
 }
-"""The functions of pygw_pb.lua by kind of field."""
+"""The functions of pygw_pb_read.lua and pygw_pb_write.lua by kind of field."""
 WIDE = frozenset(("int64", "uint64", "sint64", "fixed64", "sfixed64"))
 CHAIN = 6
+SHARED = ("pygw_pb.lua", "pygw_pb_bounds.lua", "pygw_pb_read.lua", "pygw_pb_write.lua")
+"""Modules that are written beside every codec."""
 
 
 def files(schema: Schema, name: str) -> dict[str, str]:
-    """The modules of a file and of each that it needs, with pygw_pb.lua."""
-    found = {"pygw_pb.lua": Path(__file__).with_name("pygw_pb.lua").read_text("utf-8")}
+    """The modules of a file and of each that it needs, with those that all share."""
+    found = {name: Path(__file__).with_name(name).read_text("utf-8") for name in SHARED}
     for file in schema.needed_by(name):
         base = file.name.removesuffix(".proto")
         found[f"{base}_pb.lua"] = _codec(schema, file)

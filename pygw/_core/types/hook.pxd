@@ -36,7 +36,6 @@ cdef enum hook_fault:
     HOOK_LATE = 2                     # past its deadline
     HOOK_MEMORY = 3                   # its memory cap, or ours
     HOOK_WRONG = 4                    # what it answered means nothing (bad verdict, bad value)
-    HOOK_FAULTS = 5
 
 # One run of one hook in one phase. For a run that does not wait it lives on the stack of
 # filters/hook.pyx; where hook.may_wait, in hooks_t.calls, at the same address until it is over.
@@ -108,7 +107,6 @@ cdef struct hook_t:
     uint8_t may_wait                  # a run may answer WAIT
     uint32_t deadline_ms              # 0: none
     uint32_t body_max                 # bytes of HOOK_BODY_WHOLE
-    uint32_t place                    # in the worker's table of hook counters
     uint16_t slot                     # of its filter: the runs that wait, in exchange.slots
     uint8_t ready                     # loaded in this worker
 

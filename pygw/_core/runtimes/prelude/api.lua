@@ -1,21 +1,14 @@
 -- What a hook calls: req, resp, gw; and how its file becomes functions in the registry's slots.
 local P = ...
 local ffi, api, ctx, host, shared = P.ffi, P.api, P.ctx, P.host, P.shared
-local refuse, json, null = P.refuse, P.json, P.null
+local refuse, json, null, need_text = P.refuse, P.json, P.null, P.need_text
 local text = ffi.string
-local type, tostring, error, pairs, select, floor = type, tostring, error, pairs, select, math.floor
-local setmetatable, sub, byte = setmetatable, string.sub, string.byte
+local type, tostring, error, pairs, select = type, tostring, error, pairs, select
+local setmetatable, concat = setmetatable, table.concat
 
 local request, response = api.request, api.response
 local header_find, header_next, header_set = api.header_find, api.header_next, api.header_set
 local header_add, header_del = api.header_add, api.header_del
-
-local function need_text(what, value, at)
-  local kind = type(value)
-  if kind == "string" then return value end
-  if kind == "number" then return tostring(value) end
-  error(what .. ": argument " .. at .. " must be a string, not " .. kind, 3)
-end
 
 local function span_text(s)
   if s.len == 0 then return "" end
@@ -156,7 +149,7 @@ end
 
 -- --- gw ------------------------------------------------------------------------------------------
 
-local GW = { json = copy(json, {}), null = null }
+local GW = copy(P.coding, { json = copy(json, {}), kv = P.kv, null = null })
 GW.json.array, GW.json.null = P.array, null
 
 local LEVELS = { debug = 0, info = 1, warning = 2, warn = 2, error = 3 }
@@ -224,214 +217,6 @@ function GW.uuid()
   if host.uuid(P.self, shared.out) == 0 then error("gw.uuid: only while a request runs", 2) end
   return text(shared.out, 36)
 end
-
-local HEX = {}
-for i = 0, 255 do HEX[i] = string.format("%02x", i) end
-local concat = table.concat
-function GW.hex(s)
-  s = need_text("gw.hex", s, 1)
-  local out = {}
-  for i = 1, #s do out[i] = HEX[byte(s, i)] end
-  return concat(out)
-end
-
-local function digest_function(name, kind)
-  return function(s)
-    s = need_text(name, s, 1)
-    local size = host.digest(kind, s, #s, shared.out)
-    if size < 0 then error(name .. ": this Python has no libcrypto", 2) end
-    return text(shared.out, size)
-  end
-end
-GW.sha256 = digest_function("gw.sha256", 0)
-GW.sha1 = digest_function("gw.sha1", 1)
-GW.sha512 = digest_function("gw.sha512", 2)
-local KINDS = { sha256 = 0, sha1 = 1, sha512 = 2 }
-function GW.hmac(key, message, kind)
-  key, message = need_text("gw.hmac", key, 1), need_text("gw.hmac", message, 2)
-  kind = KINDS[kind or "sha256"]
-  if not kind then error("gw.hmac: the digest is sha256, sha1 or sha512", 2) end
-  local size = host.hmac(kind, key, #key, message, #message, shared.out)
-  if size < 0 then error("gw.hmac: this Python has no libcrypto", 2) end
-  return text(shared.out, size)
-end
-
--- In time that does not tell where two secrets differ.
-function GW.equal(a, b)
-  a, b = need_text("gw.equal", a, 1), need_text("gw.equal", b, 2)
-  if #a ~= #b then return false end
-  local differ = 0
-  for i = 1, #a do differ = bit.bor(differ, bit.bxor(byte(a, i), byte(b, i))) end
-  return differ == 0
-end
-
-local rshift, band, bor, lshift = bit.rshift, bit.band, bit.bor, bit.lshift
-local function alphabet(last)
-  local all = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" .. last
-  local to, from = ffi.new("uint8_t[64]"), ffi.new("int16_t[256]")
-  ffi.fill(from, 512, 0xff)
-  for i = 0, 63 do
-    to[i] = byte(all, i + 1)
-    from[byte(all, i + 1)] = i
-  end
-  return to, from
-end
-local PLAIN, FROM_PLAIN = alphabet("+/")
-local URL, FROM_URL = alphabet("-_")
-
-local function encoder(name, to, padded)
-  return function(s)
-    s = need_text(name, s, 1)
-    local n = #s
-    if n > 8388608 then error(name .. ": at most 8 MiB", 2) end
-    local out, at = ffi.new("uint8_t[?]", floor((n + 2) / 3) * 4), 0
-    for i = 1, n, 3 do
-      local a, b, c = byte(s, i, i + 2)
-      local v = bor(lshift(a, 16), lshift(b or 0, 8), c or 0)
-      out[at], out[at + 1] = to[rshift(v, 18)], to[band(rshift(v, 12), 63)]
-      at = at + 2
-      if b then
-        out[at] = to[band(rshift(v, 6), 63)]
-        at = at + 1
-      elseif padded then
-        out[at] = 61
-        at = at + 1
-      end
-      if c then
-        out[at] = to[band(v, 63)]
-        at = at + 1
-      elseif padded then
-        out[at] = 61
-        at = at + 1
-      end
-    end
-    return text(out, at)
-  end
-end
-
--- nil for what is no base64 (RFC 4648): no white space, no bits that say nothing.
-local function decoder(name, from, padded)
-  return function(s)
-    s = need_text(name, s, 1)
-    local n = #s
-    if padded and n % 4 ~= 0 then return nil end
-    for _ = 1, 2 do
-      if n > 0 and byte(s, n) == 61 then n = n - 1 end
-    end
-    if #s > n and (not padded or #s % 4 ~= 0) or n % 4 == 1 or #s > 16777216 then return nil end
-    local out, at, v, bits = ffi.new("uint8_t[?]", floor(n * 3 / 4) + 1), 0, 0, 0
-    for i = 1, n do
-      local d = from[byte(s, i)]
-      if d < 0 then return nil end
-      v = band(bor(lshift(v, 6), d), 0xffff)
-      bits = bits + 6
-      if bits >= 8 then
-        bits = bits - 8
-        out[at] = band(rshift(v, bits), 255)
-        at = at + 1
-      end
-    end
-    if bits > 0 and band(v, lshift(1, bits) - 1) ~= 0 then return nil end
-    return text(out, at)
-  end
-end
-GW.base64 = {
-  encode = encoder("gw.base64.encode", PLAIN, true),
-  decode = decoder("gw.base64.decode", FROM_PLAIN, true),
-  encode_url = encoder("gw.base64.encode_url", URL, false),
-  decode_url = decoder("gw.base64.decode_url", FROM_URL, false),
-}
-
--- --- gw.kv: a bounded store of the worker, least recently written out first --------------------
-
--- Three quarters of a power of two: a full table would be built anew for each key.
-local KV_ENTRIES, KV_BYTES, KV_KEY, KV_VALUE = 12288, 8388608, 512, 65536
-local entries, kv_count, kv_bytes = {}, 0, 0
-local ends = {}
-ends.next, ends.prev = ends, ends
-
-local function kv_drop(e)
-  e.prev.next, e.next.prev = e.next, e.prev
-  entries[e.key] = nil
-  kv_count = kv_count - 1
-  kv_bytes = kv_bytes - e.size
-end
-
-local function kv_find(key)
-  local e = entries[key]
-  if e and e.expires and e.expires <= host.now() then
-    kv_drop(e)
-    return nil
-  end
-  return e
-end
-
-local KV = {}
-local function kv_key(what, key)
-  key = need_text(what, key, 1)
-  if #key > KV_KEY then error(what .. ": a key has at most " .. KV_KEY .. " bytes", 3) end
-  return key
-end
-
-local function kv_put(key, value, ttl)
-  local e = entries[key]
-  if e then kv_drop(e) end
-  local size = #key + (type(value) == "string" and #value or 8) + 160
-  while kv_count > 0 and (kv_count >= KV_ENTRIES or kv_bytes + size > KV_BYTES) do
-    kv_drop(ends.next)
-  end
-  e = { key = key, value = value, size = size, expires = ttl and host.now() + ttl or nil,
-    prev = ends.prev, next = ends }
-  ends.prev.next = e
-  ends.prev = e
-  entries[key] = e
-  kv_count = kv_count + 1
-  kv_bytes = kv_bytes + size
-end
-
-local function kv_ttl(what, ttl)
-  if ttl ~= nil and (type(ttl) ~= "number" or not (ttl > 0)) then
-    error(what .. ": ttl is a number of seconds above 0", 3)
-  end
-end
-
-function KV.get(key)
-  local e = kv_find(kv_key("gw.kv.get", key))
-  if e then return e.value end
-  return nil
-end
-function KV.set(key, value, ttl)
-  key = kv_key("gw.kv.set", key)
-  kv_ttl("gw.kv.set", ttl)
-  local kind = type(value)
-  if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
-    error("gw.kv.set: a value is a string, a number or a boolean, not " .. kind, 2)
-  end
-  if kind == "string" and #value > KV_VALUE then
-    error("gw.kv.set: a value has at most " .. KV_VALUE .. " bytes", 2)
-  end
-  kv_put(key, value, ttl)
-end
-function KV.incr(key, by, ttl)
-  key = kv_key("gw.kv.incr", key)
-  kv_ttl("gw.kv.incr", ttl)
-  by = by == nil and 1 or by
-  if type(by) ~= "number" then error("gw.kv.incr: the step must be a number", 2) end
-  local e = kv_find(key)
-  if not e then
-    kv_put(key, by, ttl)
-    return by
-  end
-  if type(e.value) ~= "number" then error("gw.kv.incr: the value there is no number", 2) end
-  e.value = e.value + by
-  return e.value
-end
-function KV.delete(key)
-  local e = kv_find(kv_key("gw.kv.delete", key))
-  if e then kv_drop(e) end
-  return e ~= nil
-end
-GW.kv = KV
 
 -- --- files ---------------------------------------------------------------------------------------
 

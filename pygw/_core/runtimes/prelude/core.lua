@@ -199,4 +199,12 @@ registry[5] = function()
   collect("collect")
   collect("collect")
 end
+
+-- The text of an argument; the error names the line of who called the function with it.
+function P.need_text(what, value, at)
+  local kind = type(value)
+  if kind == "string" then return value end
+  if kind == "number" then return tostring(value) end
+  error(what .. ": argument " .. at .. " must be a string, not " .. kind, 3)
+end
 return P
