@@ -329,6 +329,9 @@ cdef class DryRun:
             for end in self.ends[:]:
                 moved |= end.turn()
             moved |= memory_closed(&self.d.net)
+            if self.w.wheel.soon != NULL:
+                wheel_advance(&self.w.wheel, self.w.wheel.now_ms)
+                moved = True
             moved |= self.look()
             self.ends = [end for end in self.ends if (<End>end).end.state != END_GONE
                          or (<End>end).end.output_used]

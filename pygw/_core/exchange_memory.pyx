@@ -56,9 +56,9 @@ cdef void exchange_body_drop(exchange_t* x) noexcept nogil:
 
 cdef void exchange_count(exchange_t* x) noexcept nogil:
     cdef int family = x.response.status // 100
-    if x.flags & XF_CLIENT_GONE:
+    if x.flags & XF_CLIENT_GONE and not x.flags & XF_DETACHED:
         stat_add(x.host.counters, ST_CLIENT_GONE, 1)
-    if x.flags & XF_CUT:
+    if x.flags & XF_CUT and not x.flags & XF_DETACHED:
         stat_add(x.host.counters, ST_RESPONSES_CUT, 1)
-    if x.flags & XF_RESPONSE_STARTED and 1 <= family <= 5:
+    if x.flags & (XF_RESPONSE_STARTED | XF_DETACHED) == XF_RESPONSE_STARTED and 1 <= family <= 5:
         stat_add(x.host.counters, ST_RESPONSES_1XX + family - 1, 1)

@@ -14,6 +14,7 @@ from pygw._core.types.hook cimport hooks_t
 from pygw._core.access_log cimport access_log_t
 from pygw._core.clock cimport loop_clock_t
 from pygw._core.deflater cimport deflaters_t
+from pygw._core.detached cimport detacheds_t
 from pygw._core.down cimport downs_t
 from pygw._core.ids cimport ids_t
 from pygw._core.listener cimport listeners_t
@@ -50,6 +51,7 @@ cdef struct worker_t:
     access_log_t log
     malformed_t malformed
     hooks_t hooks
+    detacheds_t detacheds
 
 # `w` is zeroed. `log_fd` is taken over. 0 or a negative E_*.
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil

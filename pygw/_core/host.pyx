@@ -16,6 +16,7 @@ from pygw._core.buffer cimport buffers_init, buffers_fini
 from pygw._core.build cimport plan_bytes, plan_free
 from pygw._core.clock cimport clock_close, clock_init
 from pygw._core.deflater cimport deflaters_init, deflaters_fini
+from pygw._core.detached cimport detacheds_fini, detacheds_init, detacheds_stop
 from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOWN_TUNNEL
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
 from pygw._core.exchange cimport exchange_tunnel_ended
@@ -37,7 +38,7 @@ from pygw._core.standing cimport (
 from pygw._core.stats cimport (
     stat_set, ST_CONNECTIONS, ST_HEARTBEAT_MS, ST_TUNNELS, ST_UPSTREAM_IDLE, ST_UPSTREAM_OPEN)
 from pygw._core.timer cimport (
-    timer_init, timer_arm, timer_disarm, timer_detach, wheel_init, wheel_now)
+    timer_init, timer_arm, timer_disarm, timer_detach, timer_soon, wheel_init, wheel_now)
 from pygw._core.transport cimport transports_flush, transports_init, transports_fini
 from pygw._core.transport_uv cimport transport_connect
 from pygw._core.upstream cimport up_t, up_close, UP_TUNNEL
@@ -91,6 +92,10 @@ cdef void on_timer_detach(host_t* h, timer_t* t) noexcept nogil:
     timer_detach(&(<worker_t*>h.worker).wheel, t)
 
 
+cdef void on_timer_soon(host_t* h, timer_t* t) noexcept nogil:
+    timer_soon(&(<worker_t*>h.worker).wheel, t)
+
+
 cdef uint64_t on_now_ns(host_t* h) noexcept nogil:
     cdef timespec now
     clock_gettime(CLOCK_MONOTONIC, &now)
@@ -131,6 +136,10 @@ cdef void on_plan_unpin(downs_t* home, plan_t* plan) noexcept nogil:
     w.plans -= 1
     w.plans_bytes -= plan_bytes(plan)
     plan_free(plan)
+
+
+cdef void on_detached_unpin(host_t* h, plan_t* plan) noexcept nogil:
+    on_plan_unpin(&(<worker_t*>h.worker).downs, plan)
 
 
 cdef void on_heartbeat(timer_t* t) noexcept nogil:
@@ -174,6 +183,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.timer_arm = on_timer_arm
     h.timer_disarm = on_timer_disarm
     h.timer_detach = on_timer_detach
+    h.timer_soon = on_timer_soon
     h.now_ns = on_now_ns
     h.unix_ms = on_unix_ms
     h.log = on_log
@@ -184,6 +194,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.buffers = &w.buffers
     h.deflaters = &w.deflaters
     h.hooks = &w.hooks
+    h.detacheds = &w.detacheds
     h.counters = w.counters
 
 
@@ -196,6 +207,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     buffers_init(&w.buffers, BUFFERS_BYTES_MAX)
     malformed_init(&w.malformed, counters)
     hooks_init(&w.hooks, &w.host, hook_host())
+    detacheds_init(&w.detacheds, &w.host, on_detached_unpin)
     deflaters_init(&w.deflaters, &w.buffers)
     transports_init(&w.transports, loop, &w.buffers)
     w.transports.connect = transport_connect
@@ -236,6 +248,7 @@ cdef void host_fini(worker_t* w) noexcept nogil:
     pools_fini(&w.pools)
     standings_fini(&w.standings)
     hooks_fini(&w.hooks)
+    detacheds_fini(&w.detacheds)
     transports_fini(&w.transports)
     deflaters_fini(&w.deflaters)
     buffers_fini(&w.buffers)
@@ -326,6 +339,7 @@ cdef void host_stop(worker_t* w) noexcept nogil:
             relay_stop(<relay_t*>d.transport.tunnel, E_CORE_STOPPED)
         d = d.next
     downs_stop(&w.downs)
+    detacheds_stop(&w.detacheds)
     pools_stop(&w.pools)
 
 

@@ -63,6 +63,7 @@ cdef enum:
     TURNS_MAX = 65536              # turns after which weighted round robin begins anew
     SPLITS_MAX = 16                # upstreams that share one route's requests
     BUDGET_MS = 10000              # what a retry budget looks back on
+    DETACHED_MAX = 4096            # exchanges without a client at once, of a worker
     # compression
     GZIP_STREAMS_MAX = 1024        # compressed at once; more leave as they are
     GZIP_STREAM_BYTES = 524288     # memory of one stream's compressor, at most

@@ -217,10 +217,9 @@ cdef class End:
         return self.verdict is not None and memory_connected(&self.end, self.verdict)
 
     cdef bint turn_write(self):
-        cdef bint moved = False
-        if self.automatic and self.end.output_used:
+        cdef bint moved = self.automatic and self.end.output_used != 0
+        if moved:
             self.take(OUTPUT_BYTES)
-            moved = True
         return memory_wrote(&self.end) or moved
 
     cdef bint turn_read(self):
@@ -267,12 +266,9 @@ cdef class MemoryWorker:
         self.w = &self.m.worker
         if host_init(self.w, NULL, self.m.counters, os.open(os.devnull, os.O_WRONLY)) != 0:
             raise MemoryError
-        self.w.transports.connect = transport_memory_connect
-        self.w.transports.net = &self.m.net
-        self.w.host.now_ns = now_ns
-        self.w.host.unix_ms = unix_ms
-        self.w.log.write = log_write
-        self.w.malformed.write = NULL
+        self.w.transports.connect, self.w.transports.net = transport_memory_connect, &self.m.net
+        self.w.host.now_ns, self.w.host.unix_ms = now_ns, unix_ms
+        self.w.log.write, self.w.malformed.write = log_write, NULL
         self.w.resolver.lookup, self.w.resolver.lookup_cancel = lookup, lookup_cancel
         self.fill()
 
@@ -369,6 +365,9 @@ cdef class MemoryWorker:
             moved |= end.turn_write()
             moved |= end.turn_read()
         moved |= memory_closed(&self.m.net)
+        if self.w.wheel.soon != NULL:
+            self.expire(0)
+            moved = True
         moved |= self.turn_log()
         moved |= self.look() != 0
         self.ends = [end for end in self.ends if (<End>end).end.state != END_GONE
@@ -463,8 +462,9 @@ cdef class MemoryWorker:
             "buffers": w.buffers.live, "buffer_bytes": w.buffers.live_bytes,
             "slices": w.buffers.slices.live, "requests": w.transports.requests.live,
             "deflaters": w.deflaters.running, "hook_calls": w.hooks.calls.live,
-            "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,
-            "transports": w.transports.live, "tunnels": w.relays.blocks.live}
+            "detached": w.detacheds.blocks.live, "downs": w.downs.blocks.live,
+            "ups": w.pools.ups.blocks.live, "transports": w.transports.live,
+            "tunnels": w.relays.blocks.live}
 
     def stats(self) -> dict[str, int]:
         """The counters by name, ``live_*`` of ``live``, pools and plans."""

@@ -32,6 +32,7 @@ cdef struct wheel_t:
     wheel_sooner_fn sooner            # static; NULL: nobody wants to know
     void* driver                      # borrow(clock, until clock_close)
     timer_t* due                      # borrow(timers, until wheel_advance ends): still to be seen
+    timer_t* soon                     # borrow(timers, until wheel_advance): of timer_soon
     uint64_t occupied[6]              # one bit a slot
     timer_t* slots[6][64]             # borrow(timers, until they fire or timer_detach)
 
@@ -39,6 +40,9 @@ cdef void wheel_init(wheel_t* w, uint64_t now_ms) noexcept nogil
 # Fires what is due at now_ms; returns how many fired. A callback may arm, disarm and detach any
 # timer, its own included, and free its owner. now_ms below an earlier one changes nothing.
 cdef uint32_t wheel_advance(wheel_t* w, uint64_t now_ms) noexcept nogil
+# Fires with the next wheel_advance, whatever the time; those of one turn in their order. One that
+# hangs is taken from where it hung; timer_disarm and timer_detach as ever.
+cdef void timer_soon(wheel_t* w, timer_t* t) noexcept nogil
 # Milliseconds until wheel_advance has something to look at; -1: no timer hangs.
 cdef int64_t wheel_next_ms(const wheel_t* w) noexcept nogil
 # Hangs t at its deadline, taking it from where it hung. Use timer_arm.

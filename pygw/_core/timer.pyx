@@ -21,6 +21,7 @@ cdef extern from *:
 
 cdef enum:
     DIGIT_BITS = 6            # a level is one digit of the tick, base WHEEL_SLOTS
+    SOON_MS = 1               # deadline of what hangs in w.soon: it is over in any case
 
 
 cdef void wheel_init(wheel_t* w, uint64_t now_ms) noexcept nogil:
@@ -140,6 +141,36 @@ cdef uint32_t settle_due(wheel_t* w) noexcept nogil:
     return fired
 
 
+cdef void timer_soon(wheel_t* w, timer_t* t) noexcept nogil:
+    if t.link != NULL:
+        list_remove(w, t)
+    t.deadline_ms = SOON_MS
+    t.slot_ms = 0
+    list_push(&w.soon, t)
+    if w.wake_ms > w.now_ms and w.sooner != NULL:
+        w.sooner(w)
+
+
+# Fires what timer_soon hung before this turn: what it hangs meanwhile comes with the next one.
+cdef uint32_t settle_soon(wheel_t* w) noexcept nogil:
+    cdef uint32_t fired = 0
+    cdef timer_t* t
+    while w.soon != NULL:
+        t = w.soon
+        list_remove(w, t)
+        list_push(&w.due, t)                 # turns the order round: first come, first served
+    while w.due != NULL:
+        t = w.due
+        list_remove(w, t)
+        if t.deadline_ms == SOON_MS:
+            t.deadline_ms = 0
+            fired += 1
+            t.fire(t)
+        elif t.deadline_ms:                  # it was armed for another time since
+            slot_put(w, t)
+    return fired
+
+
 cdef uint32_t wheel_advance(wheel_t* w, uint64_t now_ms) noexcept nogil:
     cdef uint64_t last, tick = 0
     cdef unsigned int level = 0, slot = 0
@@ -147,6 +178,8 @@ cdef uint32_t wheel_advance(wheel_t* w, uint64_t now_ms) noexcept nogil:
     if now_ms < w.now_ms or now_ms < w.start_ms:
         now_ms = w.now_ms
     w.now_ms = now_ms
+    if w.soon != NULL:
+        fired = settle_soon(w)
     last = (now_ms - w.start_ms) >> TIMER_TICK_BITS
     while next_slot(w, &tick, &level, &slot) and tick <= last:
         w.tick = tick
@@ -163,6 +196,8 @@ cdef uint32_t wheel_advance(wheel_t* w, uint64_t now_ms) noexcept nogil:
 cdef int64_t wheel_next_ms(const wheel_t* w) noexcept nogil:
     cdef uint64_t tick = 0, at
     cdef unsigned int level = 0, slot = 0
+    if w.soon != NULL:
+        return 0
     if not next_slot(w, &tick, &level, &slot):
         return -1
     at = tick_ms(w, tick)

@@ -331,3 +331,58 @@ def test_arming_after_the_clock_closed_is_harmless() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
+
+
+# --- the next turn --------------------------------------------------------------------------------
+
+
+def test_what_is_to_come_soon_fires_with_the_next_advance_in_its_order() -> None:
+    wheel = Wheel(1000)
+    wheel.arm(9, 50)
+    for number in (4, 2, 3):
+        wheel.soon(number)
+    assert wheel.next_ms() == 0
+    assert wheel.advance(1000) == [4, 2, 3]
+    assert wheel.advance(1000) == []
+    assert not wheel.hangs(4)
+    drive(wheel, 1100, 1000)
+    assert wheel.fired() == [4, 2, 3, 9]
+
+
+def test_what_asks_for_the_next_turn_while_it_fires_comes_with_the_one_after() -> None:
+    wheel = Wheel(0)
+    wheel.on_fire(0, "soon", 0)
+    wheel.soon(0)
+    for _ in range(3):
+        assert wheel.next_ms() == 0
+        assert wheel.advance(0) == [0]
+    wheel.detach(0)
+    assert wheel.next_ms() == -1
+
+
+def test_one_that_was_to_come_soon_can_be_disarmed_detached_and_armed_for_later() -> None:
+    wheel = Wheel(0)
+    wheel.arm(0, 5000)
+    for number in range(4):
+        wheel.soon(number)
+    wheel.disarm(1)
+    wheel.detach(2)
+    wheel.arm(3, 100)
+    assert wheel.advance(0) == [0]
+    drive(wheel, 5000, 0)
+    assert wheel.fired() == [0, 3]
+    assert wheel.fired_ms()[1] >= 100
+
+
+def test_a_loop_at_rest_wakes_for_what_is_to_come_soon() -> None:
+    async def check(wheel: Wheel) -> None:
+        wheel.arm(0, 60_000)
+        await asyncio.sleep(0)
+        start = time.monotonic()
+        wheel.soon(1)
+        await until(wheel.fired)
+        assert wheel.fired() == [1]
+        assert time.monotonic() - start < 1
+        wheel.detach(0)
+
+    on_loop(check)

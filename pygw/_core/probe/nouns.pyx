@@ -20,7 +20,7 @@ from pygw._core.ids cimport (
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage
 from pygw._core.libs.uv cimport loop_ptr, uv
 from pygw._core.timer cimport (
-    timer_arm, timer_detach, timer_disarm, timer_init, wheel_advance, wheel_init,
+    timer_arm, timer_detach, timer_disarm, timer_init, timer_soon, wheel_advance, wheel_init,
     wheel_next_ms, wheel_t,
 )
 from pygw._core.types.address cimport address_t, cidr_t
@@ -41,9 +41,10 @@ cdef enum deed:
     DO_DISARM = 2
     DO_DETACH = 3
     DO_FREE = 4               # as an owner would: detach, then overwrite the memory
+    DO_SOON = 5
 
 DEEDS = {"nothing": DO_NOTHING, "arm": DO_ARM, "disarm": DO_DISARM, "detach": DO_DETACH,
-         "free": DO_FREE}
+         "free": DO_FREE, "soon": DO_SOON}
 
 cdef struct probed_timer_t:
     timer_t timer
@@ -74,6 +75,8 @@ cdef void probed_on_fire(timer_t* t) noexcept nogil:
     home.fires += 1
     if p.deed == DO_ARM:
         timer_arm(&home.wheel, target, p.ms)
+    elif p.deed == DO_SOON:
+        timer_soon(&home.wheel, target)
     elif p.deed == DO_DISARM:
         timer_disarm(target)
     elif p.deed == DO_DETACH:
@@ -115,6 +118,10 @@ cdef class Wheel:
     def arm(self, number: int, ms: int) -> None:
         """Arm timer ``number``."""
         timer_arm(&self.p.wheel, self.timer(number), ms)
+
+    def soon(self, number: int) -> None:
+        """Fire with the next turn."""
+        timer_soon(&self.p.wheel, self.timer(number))
 
     def disarm(self, number: int) -> None:
         """Disarm it, lazily."""

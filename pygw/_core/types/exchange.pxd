@@ -196,6 +196,7 @@ cdef enum exchange_flag:
     XF_HELD = 2048                    # a filter keeps response body until the stream rests
     XF_GATHER_REQUEST = 4096          # a filter waits for the whole request body
     XF_GATHER_RESPONSE = 8192         # the same for the response's
+    XF_DETACHED = 16384               # it has no client: detached.pxd
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
 # arrives, given back after its log phase.
@@ -252,6 +253,8 @@ cdef struct host_t:
     void (*timer_disarm)(host_t* h, timer_t* t) noexcept nogil
     # Takes t off the wheel for good: before its memory goes.
     void (*timer_detach)(host_t* h, timer_t* t) noexcept nogil
+    # t fires with the next turn of the loop: what runs now is over by then.
+    void (*timer_soon)(host_t* h, timer_t* t) noexcept nogil
     uint64_t (*now_ns)(host_t* h) noexcept nogil            # monotonic
     uint64_t (*unix_ms)(host_t* h) noexcept nogil           # wall clock, as of this turn
     void (*log)(exchange_t* x) noexcept nogil               # writes the access log line
@@ -264,4 +267,5 @@ cdef struct host_t:
     buffers_t* buffers                # borrow(worker, for ever)
     void* deflaters                   # borrow(worker, for ever): deflaters_t of deflater.pxd
     void* hooks                       # borrow(worker, for ever): hooks_t of hook.pxd
+    void* detacheds                   # borrow(worker, for ever): detacheds_t of detached.pxd
     uint64_t* counters                # borrow(worker, for ever): stats.pxd
