@@ -62,6 +62,8 @@ cdef void call_blame(hook_call_t* call) noexcept nogil:
     if call.error[0] == 0:
         snprintf(call.error, HOOK_ERROR_MAX, b"failed without a message")
     hook_log(call, LOG_ERROR, call.error, <uint32_t>strlen(call.error))
+    if unlikely(call.hooks.watch != NULL):
+        call.hooks.watch(call, OUTCOME_FAILED)
 
 
 # It failed: logged, and its policy decides.

@@ -118,3 +118,5 @@ cdef enum:
     DRY_ATTEMPTS_MAX = 16          # attempts of one request that are recorded
     DRY_BYTES_MAX = 32768          # bytes that one end takes at once, and of what is recorded
     DRY_TURNS_MAX = 10000          # a request that is not over after so many turns spins
+    # tests of hooks (pygw.testing)
+    WATCH_BYTES_MAX = 16777216     # bytes of what a watched worker keeps between two looks

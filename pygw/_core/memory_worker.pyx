@@ -43,18 +43,8 @@ from pygw._core.view cimport span
 cdef enum:
     OUTPUT_BYTES = 65536      # what one direction's wire holds
     SPARE_ENDS = 64           # connects that one turn may start
-    LOOKUPS = 16              # names looked up at once
     TURNS_MAX = 100000        # a worker that is not at rest after so many turns spins
     UNIX_MS = 1700000000000   # the wall clock when a worker begins
-
-# What a worker in memory is made of, as C sees it.
-cdef struct memory_worker_t:
-    worker_t worker           # first, so that callbacks recover it
-    memory_net_t net
-    uint64_t counters[512]    # STATS_BYTES
-    name_t* asked[16]         # borrow(resolver, until answered): LOOKUPS on their way, in order
-    uint32_t asked_count
-    uv_buf_t log_piece        # borrow(access log, until access_log_wrote)
 
 
 cdef uint64_t now_ns(host_t* h) noexcept nogil:
@@ -106,17 +96,6 @@ def must(right, said) -> None:
 
 cdef class End:
     """A test's end of one connection: a client of the worker, or a service it connected to."""
-
-    cdef memory_end_t end
-    cdef MemoryWorker worker  # keeps this until the transport is gone
-    cdef bytearray wire       # what end.output points at
-    cdef object sending       # deque: pieces on their way in, each read by itself
-    cdef Py_ssize_t at        # bytes of the first piece that were read
-    cdef bytearray taken
-    cdef bint automatic       # what leaves is taken in each turn
-    cdef bint finished
-    cdef bint was_reset
-    cdef object verdict       # of a connect: None while it hangs, 0 or a negative errno
 
     def __cinit__(self) -> None:
         self.wire = PyByteArray_FromStringAndSize(NULL, OUTPUT_BYTES)
@@ -199,6 +178,11 @@ cdef class End:
         return self.end.unread
 
     @property
+    def number(self) -> int:
+        """What tells its connection from others that are open; 0 when the gateway let go of it."""
+        return <size_t>self.end.transport
+
+    @property
     def ended(self) -> str:
         """What the gateway did with its sending side: ``open``, ``fin`` or ``reset``."""
         return ("open", "fin", "reset")[self.end.left]
@@ -249,16 +233,6 @@ cdef class End:
 cdef class MemoryWorker:
     """``policy`` decides each connect: a function of its ``End`` that answers ``"accept"``,
     ``"hold"`` or an errno's name; None accepts. ``connections`` are all that were opened."""
-
-    cdef memory_worker_t m
-    cdef worker_t* w
-    cdef plan_t* prepared     # own, from `prepare` to `commit`
-    cdef list spare           # what m.net.spare links
-    cdef list ends            # all of both sides that are not over
-    cdef bytearray log_bytes
-    cdef uint64_t hoarded     # by `hoard`
-    cdef readonly list connections
-    cdef public object policy
 
     def __cinit__(self) -> None:
         self.spare, self.ends, self.connections = [], [], []
@@ -318,9 +292,13 @@ cdef class MemoryWorker:
             raise RuntimeError(f"{self.w.plans} plans are still in use by running exchanges")
         cdef char why[1024]   # HOOK_ERROR_MAX
         self.prepared = plan_build(plan_json)
+        self.built(self.prepared)
         if host_prepare(self.w, self.prepared, why) != 0:
             plan_free(self.prepared)
             raise RuntimeError(why.decode(errors="replace")) if why[0] else MemoryError
+
+    cdef int built(self, plan_t* plan) except -1:
+        return 0
 
     def commit(self, bint wanted=True) -> None:
         """As ``Worker.commit``, or, when it is not wanted, ``Worker.drop``."""

@@ -191,6 +191,8 @@ cdef void hook_resume(hook_call_t* call, outcome_t outcome) noexcept nogil:
     call_unpark(call)
     if unlikely(outcome == OUTCOME_WAIT):
         outcome = OUTCOMES                             # there is no such answer here
+    if unlikely(call.hooks.watch != NULL):
+        call.hooks.watch(call, outcome)
     verdict = call_ended(call, outcome)
     if verdict != VERDICT_WAIT:
         exchange_resume(x, chain_phase, verdict)

@@ -25,3 +25,5 @@ cdef struct lua_host_t:
     int (*uuid)(lua_t* vm, uint8_t* out) noexcept nogil
 
 cdef const lua_host_t* lua_host() noexcept nogil
+# What `now` tells is so much later than it is: for a worker in memory, whose time is not real.
+cdef void lua_clock_ahead(double seconds) noexcept nogil

@@ -22,6 +22,7 @@ cdef extern from "<time.h>" nogil:
     int clock_gettime(int clock, timespec* now)
 
 cdef lua_host_t table
+cdef double ahead                     # seconds that a test's clock is ahead
 
 
 cdef int on_sleep(lua_t* vm, double ms) noexcept nogil:
@@ -39,7 +40,12 @@ cdef int on_sleep(lua_t* vm, double ms) noexcept nogil:
 cdef double on_now() noexcept nogil:
     cdef timespec now
     clock_gettime(CLOCK_REALTIME, &now)
-    return <double>now.tv_sec + <double>(now.tv_nsec // 1000) / 1e6
+    return <double>now.tv_sec + <double>(now.tv_nsec // 1000) / 1e6 + ahead
+
+
+cdef void lua_clock_ahead(double seconds) noexcept nogil:
+    global ahead
+    ahead = seconds
 
 
 cdef int on_uuid(lua_t* vm, uint8_t* out) noexcept nogil:

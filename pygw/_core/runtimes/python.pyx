@@ -196,8 +196,9 @@ def traceback_lines(error: BaseException) -> list[str]:
     """The traceback's lines, our own frame left out; the last FRAMES_SHOWN frames at most."""
     shown = traceback.TracebackException(
         type(error), error, error.__traceback__, limit=-<int>FRAMES_SHOWN, compact=True)
+    shown.stack[:] = [frame for frame in shown.stack if not frame.filename.endswith("python.pyx")]
     text = "".join(list(shown.format())[:-1])
-    return [line.rstrip() for line in text.splitlines() if "python.pyx" not in line][:64]
+    return [line.rstrip() for line in text.splitlines()][:64]
 
 
 def error_text(error: BaseException) -> str:

@@ -222,4 +222,6 @@ cdef struct hooks_t:
     uint32_t log_dropped              # beyond HOOK_LOG_LINES
     void (*write)(void* arg, const char* line, size_t size) noexcept nogil   # a line of the log
     void* write_arg                   # borrow(worker, for ever)
+    # Hears each run that ends after a wait, and each that failed; NULL but in a watched_worker.
+    void (*watch)(hook_call_t* call, outcome_t outcome) noexcept nogil
     char error[1024]                  # HOOK_ERROR_MAX: of the run that fails
