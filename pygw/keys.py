@@ -166,7 +166,8 @@ class LuaHook(TypedDict, total=False):
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
     file: Required[str]
-    """The script, seen from the configuration's directory; read with the configuration."""
+    """The script, seen from the configuration's directory, or the name of one that an installed
+    package offers; read with the configuration."""
 
 
 class Maintenance(TypedDict, total=False):
@@ -265,7 +266,8 @@ class NativeHook(TypedDict, total=False):
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
     file: Required[str]
-    """The shared object, seen from the configuration's directory; a copy of it is loaded."""
+    """The shared object, seen from the configuration's directory, or the name of one that an
+    installed package offers; a copy of it is loaded."""
 
 
 class Pool(TypedDict, total=False):
@@ -305,8 +307,8 @@ class PythonHook(TypedDict, total=False):
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
     object: Required[str]
-    """module:name of a function or class, or path/file.py:name seen from the configuration's
-    directory."""
+    """module:name of a function or class, path/file.py:name seen from the configuration's
+    directory, or the name of a hook that an installed package offers."""
 
 
 class Query(TypedDict, total=False):

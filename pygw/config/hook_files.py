@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import hook_points
 from .files import read_file, read_text
 from .semantics.tools import items, mapping
 
@@ -41,26 +42,35 @@ class HookCode:
 
     file: str
     code: str
+    name: str | None = None
+    """Of a hook that an installed package offers: what it is called."""
 
 
 def read_script(value: object) -> HookCode:
-    """The text of a script at the path `value`; ValueError says why there is none."""
-    path = _path(value)
-    return HookCode(path, read_text(path, SOURCE_MAX_BYTES))
+    """The text of a script: at the path `value`, or offered by a package under that name;
+    ValueError says why there is none."""
+    path, name = _path(value, "lua")
+    return HookCode(path, read_text(path, SOURCE_MAX_BYTES), name)
 
 
 def read_plugin(value: object) -> HookCode:
     """A shared object: its path and the digest of what is there now."""
-    path = _path(value)
+    path, name = _path(value, "native")
     digest = hashlib.sha256(read_file(path, PLUGIN_MAX_BYTES)).hexdigest()
-    return HookCode(path, f"{digest} {os.path.abspath(path)}")
+    return HookCode(path, f"{digest} {os.path.abspath(path)}", name)
 
 
 def read_object(value: object) -> HookCode:
-    """`module:name`, or `path/file.py:name` with the text of that file."""
+    """`module:name`, `path/file.py:name` with the text of that file, or the name of a hook that a
+    package offers."""
+    if isinstance(value, str) and hook_points.NAME.match(value):
+        place = hook_points.find_offer(value, "python").place
+        return HookCode(place if ":" in place else value, "", value)
     match = _OBJECT.match(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("must be module:name or path/file.py:name")
+        raise ValueError(
+            "must be module:name, path/file.py:name, or the name of a hook that a package offers"
+        )
     place = match["place"]
     if place.endswith(".py"):
         return HookCode(match[0], read_text(place, SOURCE_MAX_BYTES))
@@ -99,6 +109,8 @@ def _place(entry: dict[str, Any], kind: str, directory: str) -> Iterator[str]:
     value = holder.get(key)
     if not isinstance(value, str) or not value:
         return
+    if hook_points.NAME.match(value) and not os.path.exists(os.path.join(directory, value)):
+        return
     path, colon, name = value.rpartition(":") if kind == "python" else (value, "", "")
     if kind == "python" and not path.endswith(".py"):
         return
@@ -107,7 +119,10 @@ def _place(entry: dict[str, Any], kind: str, directory: str) -> Iterator[str]:
     yield path
 
 
-def _path(value: object) -> str:
+def _path(value: object, language: str) -> tuple[str, str | None]:
+    """The path, and the name by which a package offers it."""
     if not isinstance(value, str) or not value:
-        raise ValueError("must be the path of a file")
-    return value
+        raise ValueError("must be the path of a file, or the name of a hook that a package offers")
+    if hook_points.NAME.match(value) and not os.path.exists(value):
+        return hook_points.file_of(hook_points.find_offer(value, language)), value
+    return value, None

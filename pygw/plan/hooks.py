@@ -34,7 +34,7 @@ def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str
     return {
         "filter": "hook",
         "runtime": runtime,
-        "name": hook.name or hook_name(code.file),
+        "name": hook.name or code.name or hook_name(code.file),
         "file": code.file,
         "code": code.code,
         "config": hook.config,

@@ -31,7 +31,10 @@ BODY_MAX_BYTES = 64 << 20
 
 Script = Annotated[HookCode, Parsed(read_script, {"type": "string", "examples": ["auth.lua"]})]
 Plugin = Annotated[HookCode, Parsed(read_plugin, {"type": "string", "examples": ["auth.so"]})]
-Object = Annotated[HookCode, Parsed(read_object, text("^[^:]+:[A-Za-z_]", "auth:check"))]
+Object = Annotated[
+    HookCode,
+    Parsed(read_object, text("^([^:]+:[A-Za-z_]|[A-Za-z_][A-Za-z0-9_-]*$)", "auth:check", "limit")),
+]
 HookConfig = Annotated[dict[str, Any], Parsed(parse_hook_config, {"type": "object"})]
 Phase = Literal["request", "request_body", "attempt", "response", "response_body", "log"]
 
@@ -67,22 +70,24 @@ class LuaHook(Hook):
     """Filter: a hook written in Lua."""
 
     file: Script
-    """The script, seen from the configuration's directory; read with the configuration."""
+    """The script, seen from the configuration's directory, or the name of one that an installed
+    package offers; read with the configuration."""
 
 
 class PythonHook(Hook):
     """Filter: a hook written in Python."""
 
     object: Object
-    """module:name of a function or class, or path/file.py:name seen from the configuration's
-    directory."""
+    """module:name of a function or class, path/file.py:name seen from the configuration's
+    directory, or the name of a hook that an installed package offers."""
 
 
 class NativeHook(Hook):
     """Filter: a hook in a shared object made with pygw_plugin.h."""
 
     file: Plugin
-    """The shared object, seen from the configuration's directory; a copy of it is loaded."""
+    """The shared object, seen from the configuration's directory, or the name of one that an
+    installed package offers; a copy of it is loaded."""
 
 
 def from_text(key: str) -> Callable[[Any], Any]:

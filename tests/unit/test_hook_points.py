@@ -1,0 +1,69 @@
+"""Hooks that installed packages offer by name, in every language, and what messages say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pygw.config.hook_points import offers
+from pygw.testing import ConfigError, MakeHook
+from tests.unit.installed_hooks import install
+from tests.unit.lua_hooks import needs_lua
+
+
+@pytest.fixture
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package is installed."""
+    place = install(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(place))
+    return place
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_python_hook_is_found_by_its_name(pygw_hook: MakeHook) -> None:
+    gateway = pygw_hook("python:acme-auth")
+    assert gateway.get().status == 401
+    answer = gateway.get(headers={"x-key": "1"})
+    assert (answer.status, answer.hooks[0].hook) == (200, "acme-auth")
+    assert pygw_hook("python:acme-only").get().status == 401
+
+
+@needs_lua
+@pytest.mark.usefixtures("acme")
+def test_a_lua_file_of_a_package_is_found_by_its_name(pygw_hook: MakeHook) -> None:
+    answer = pygw_hook("lua:acme-tag").get()
+    assert answer.origin is not None
+    assert (answer.origin.headers["x-tag"], answer.hooks[0].hook) == ("acme", "acme-tag")
+
+
+@pytest.mark.usefixtures("acme")
+def test_what_is_not_offered_is_answered_with_what_is(pygw_hook: MakeHook) -> None:
+    found = {offer.name: (offer.language, offer.package) for offer in offers()}
+    assert found["acme-tag"] == ("lua", "acme-hooks 1.2")
+    with pytest.raises(ConfigError) as caught:
+        pygw_hook("python:acme-aut")
+    told = str(caught.value)
+    assert "no installed package offers a hook acme-aut for python" in told
+    assert 'did you mean "acme-auth"? (installed: acme-auth, acme-only)' in told
+    assert "code of your own is module:name or path/file.py:name" in told
+    with pytest.raises(
+        ConfigError, match=r"of acme-hooks 1\.2 is one for lua: write lua: acme-tag"
+    ):
+        pygw_hook("python:acme-tag")
+    with pytest.raises(ConfigError, match=r"acme_hooks:lost\.lua, but no such file is installed"):
+        pygw_hook("lua:acme-lost")
+
+
+@needs_lua
+def test_a_file_without_a_suffix_goes_before_a_package(
+    acme: Path, tmp_path: Path, pygw_hook: MakeHook
+) -> None:
+    (tmp_path / "acme-tag").write_text("return function() gw.reply(202) end")
+    assert pygw_hook("lua:acme-tag", base=tmp_path).get().status == 202
+    assert acme.exists()
+
+
+def test_without_packages_the_message_says_how_to_name_a_file(pygw_hook: MakeHook) -> None:
+    with pytest.raises(ConfigError, match=r"installed: none\); code of your own is a path such as"):
+        pygw_hook("lua:limit")
