@@ -165,6 +165,8 @@ class LuaHook(TypedDict, total=False):
     """Only in these phases it is called; in all for which it has code unless set."""
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
+    fetch: Sequence[str]
+    """The upstreams to which the hook may send requests of its own; it reaches no others."""
     file: Required[str]
     """The script, seen from the configuration's directory, or the name of one that an installed
     package offers; read with the configuration."""
@@ -306,6 +308,8 @@ class PythonHook(TypedDict, total=False):
     """Only in these phases it is called; in all for which it has code unless set."""
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
+    fetch: Sequence[str]
+    """The upstreams to which the hook may send requests of its own; it reaches no others."""
     object: Required[str]
     """module:name of a function or class, path/file.py:name seen from the configuration's
     directory, or the name of a hook that an installed package offers."""

@@ -16,7 +16,7 @@ from pygw._core.build_filters cimport chain_free
 from pygw._core.build_routes cimport routes_build
 from pygw._core.build_upstreams cimport upstreams_build
 from pygw._core.check cimport BUG_ON
-from pygw._core.filters.hook cimport hook_of
+from pygw._core.filters.hook cimport hook_of, hook_tie
 from pygw._core.filters.ranges cimport ranges_build
 from pygw._core.limits cimport HEAD_MAX, HEADERS_MAX, PLAN_BYTES_MAX, START_LINE_SLACK
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_unique
@@ -113,6 +113,7 @@ cdef int hooks_collect(plan_t* plan) except -1:
         chain = &plan.routes[i].chain
         for k in range(chain.filter_count):
             if hook_of(&chain.filters[k]) != NULL:
+                hook_tie(hook_of(&chain.filters[k]), plan)
                 plan.hooks[plan.hook_count] = hook_of(&chain.filters[k])
                 plan.hook_count += 1
     return 0

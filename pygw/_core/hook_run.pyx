@@ -136,6 +136,8 @@ cdef hook_call_t* call_take(exchange_t* x, const hook_t* hook, int phase) noexce
 
 
 cdef void call_give(hook_call_t* call) noexcept nogil:
+    while unlikely(call.pending != NULL):
+        call.pending.over(call.pending)
     call_drop(call)
     block_give(&call.hooks.calls, call)
 

@@ -98,6 +98,8 @@ cdef void hooks_fini(hooks_t* k) noexcept nogil:
             table[i].close(k.states[i])
             k.states[i] = NULL
     blocks_fini(&k.calls)
+    if k.fetches.size:
+        blocks_fini(&k.fetches)
 
 
 cdef int hook_load(hooks_t* k, hook_t* hook, char* error, uint32_t size) noexcept nogil:

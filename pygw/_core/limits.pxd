@@ -79,6 +79,13 @@ cdef enum:
     HOOK_LINE_MAX = 1024           # bytes of one line that a hook logs
     HOOK_LOG_LINES = 100           # lines of all hooks within HOOK_LOG_MS
     HOOK_LOG_MS = 10000
+    FETCH_UPSTREAMS_MAX = 16       # upstreams that one hook may fetch from
+    FETCHES_MAX = 2048             # requests of hooks of a worker at once
+    FETCHES_RUN = 64               # of one run of a hook, one after the other or at once
+    FETCH_BODY_MAX = 1048576       # bytes of one's body, and of its answer's
+    FETCH_FIELDS = 64              # fields that a hook gives one
+    FETCH_MS = 5000                # it may take, where the hook does not say
+    FETCH_MAX_MS = 3600000         # and where it does
     PYTHON_STRAYS_MAX = 10000      # runs of Python hooks that go on after their exchange
     # Lua
     LUA_MEMORY_MAX = 67108864      # bytes of one worker's Lua state, all its hooks together

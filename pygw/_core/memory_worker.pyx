@@ -440,9 +440,9 @@ cdef class MemoryWorker:
             "buffers": w.buffers.live, "buffer_bytes": w.buffers.live_bytes,
             "slices": w.buffers.slices.live, "requests": w.transports.requests.live,
             "deflaters": w.deflaters.running, "hook_calls": w.hooks.calls.live,
-            "detached": w.detacheds.blocks.live, "downs": w.downs.blocks.live,
-            "ups": w.pools.ups.blocks.live, "transports": w.transports.live,
-            "tunnels": w.relays.blocks.live}
+            "fetches": w.hooks.fetch_count, "detached": w.detacheds.blocks.live,
+            "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,
+            "transports": w.transports.live, "tunnels": w.relays.blocks.live}
 
     def stats(self) -> dict[str, int]:
         """The counters by name, ``live_*`` of ``live``, pools and plans."""

@@ -18,6 +18,7 @@ Read next: `docs/hooks.md`.
 from __future__ import annotations
 
 from .._core.runtimes.python_copies import HeadersCopy, RequestCopy, ResponseCopy
+from .._core.runtimes.python_fetch import Fetched, FetchError
 from .._core.runtimes.python_fields import Headers, Vars
 from .._core.runtimes.python_reply import ABORT, Abort, Reply
 from .._core.runtimes.python_scope import Gone, Refused
@@ -31,6 +32,8 @@ __all__ = [
     "ABORT",
     "Abort",
     "Answer",
+    "FetchError",
+    "Fetched",
     "Gone",
     "Headers",
     "HeadersCopy",

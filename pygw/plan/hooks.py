@@ -41,6 +41,7 @@ def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str
         "phases": list(hook.phases) if hook.phases is not None else None,
         **said,
         "body_max": hook.body_max,
+        **({"fetch": hook.fetch} if not isinstance(hook, NativeHook) and hook.fetch else {}),
     }
 
 

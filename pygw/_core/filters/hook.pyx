@@ -20,15 +20,19 @@ from pygw._core.hook_run cimport (
     call_blame, call_drop, call_find, call_give, call_init, call_init_head, call_link, call_run,
     call_take, call_unlink, call_verdict)
 from pygw._core.hooks cimport runtime_find, runtime_ops
-from pygw._core.limits cimport HOOK_BODY_MAX, HOOK_CODE_MAX, HOOK_CONFIG_MAX, HOOK_ERROR_MAX
-from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep
+from pygw._core.limits cimport (
+    FETCH_UPSTREAMS_MAX, HOOK_BODY_MAX, HOOK_CODE_MAX, HOOK_CONFIG_MAX, HOOK_ERROR_MAX)
+from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_text
 from pygw._core.types.exchange cimport *
+from pygw._core.types.header cimport span_t
 from pygw._core.types.hook cimport *
 from pygw._core.types.memory cimport arena_t, slices_t
 from pygw._core.types.message cimport (
     half_t, FRAMING_LENGTH, FRAMING_NONE, MF_SELF_MADE)
 from pygw._core.types.stream cimport stream_t
 from pygw._core.types.timer cimport timer_t
+from pygw._core.types.upstream cimport upstream_t
+from pygw._core.view cimport span_is
 
 # hook_t first: the filter's conf is the hook.
 cdef struct conf_t:
@@ -97,6 +101,35 @@ cdef dict describe(Part part, arena_t* arena, hook_t* hook):
     return told
 
 
+# Upstreams that it may fetch from; hook_tie finds them.
+cdef int fetches_build(Part part, arena_t* arena, hook_t* hook) except -1:
+    cdef list names = part.items("fetch") if part.has("fetch") else []
+    cdef bytes text
+    if len(names) > FETCH_UPSTREAMS_MAX:
+        plan_fail(part.at("fetch"), f"names more than {<int>FETCH_UPSTREAMS_MAX} upstreams")
+    hook.fetch_names = <span_t*>plan_alloc(arena, len(names) * sizeof(span_t))
+    hook.fetch_to = <upstream_t**>plan_alloc(arena, len(names) * sizeof(upstream_t*))
+    for name in names:
+        text = plan_text(name, part.at("fetch"), 64)
+        plan_keep(arena, text, &hook.fetch_names[hook.fetch_count])
+        hook.fetch_count += 1
+    return 0
+
+
+cdef int hook_tie(hook_t* hook, plan_t* plan) except -1:
+    cdef uint32_t i, k
+    cdef span_t name
+    for i in range(hook.fetch_count):
+        name = hook.fetch_names[i]
+        for k in range(plan.upstream_count):
+            if span_is(plan.upstreams[k].name, name.ptr, name.len):
+                hook.fetch_to[i] = &plan.upstreams[k]
+        if hook.fetch_to[i] == NULL:
+            plan_fail(f"hook {hook.name.ptr[:hook.name.len].decode()}",
+                      f"fetches from {name.ptr[:name.len].decode()}, which is no upstream")
+    return 0
+
+
 cdef int hook_build(Part part, arena_t* arena, filter_t* out) except -1:
     cdef conf_t* conf = <conf_t*>plan_alloc(arena, sizeof(conf_t))
     cdef hook_t* hook = &conf.hook
@@ -116,6 +149,7 @@ cdef int hook_build(Part part, arena_t* arena, filter_t* out) except -1:
                                    " stream")
     if hook.body != HOOK_BODY_NONE and not hook.phases & bodies:
         plan_fail(part.at("body"), "the hook has no code for bodies: leave it out")
+    fetches_build(part, arena, hook)
     ops_fill(hook, &conf.ops)
     out.ops = &conf.ops
     out.conf = conf

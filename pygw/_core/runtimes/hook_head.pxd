@@ -12,6 +12,8 @@ from pygw._core.types.hook cimport request_view_t, response_view_t
 cdef span_t hook_keep(exchange_t* x, const char* ptr, uint32_t size) noexcept nogil
 # 0, or why a field of this name may not be written in that head; its header_id in `id`.
 cdef int hook_name_check(int side, span_t name, uint16_t* id) noexcept nogil
+# The number of a method that a request may have, by its name in capitals; HOST_BAD: none.
+cdef int hook_method_number(span_t name) noexcept nogil
 
 # Members of hook_host_t.
 cdef const request_view_t* hook_request_view(void* ctx) noexcept nogil

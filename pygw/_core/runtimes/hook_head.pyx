@@ -224,27 +224,33 @@ cdef int hook_header_del(void* ctx, int side, const char* name, uint32_t name_le
     return fields_remove(&half.headers, id, span(name, name_len))
 
 
+cdef int hook_method_number(span_t name) noexcept nogil:
+    cdef const char* known
+    cdef int number
+    for number in range(HTTP_QUERY + 1):
+        if HTTP_SOURCE < number < HTTP_QUERY or number == HTTP_PRI or number == HTTP_CONNECT:
+            continue
+        known = llhttp.method_name(number)
+        if strlen(known) == name.len and memcmp(known, name.ptr, name.len) == 0:
+            return number
+    return HOST_BAD
+
+
 # The length of a HEAD's answer, and of none, is known before: it does not become another's.
 cdef int hook_method_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil:
     cdef hook_call_t* call = (<hooks_t*>ctx).running
-    cdef const char* name
     cdef int error = 0, number
     cdef half_t* half = half_open(call, SIDE_REQUEST, &error)
     if unlikely(half == NULL):
         return error
-    for number in range(HTTP_QUERY + 1):
-        if HTTP_SOURCE < number < HTTP_QUERY or number == HTTP_PRI or number == HTTP_CONNECT:
-            continue
-        name = llhttp.method_name(number)
-        if strlen(name) == size and memcmp(name, ptr, size) == 0:
-            if (number == HTTP_HEAD) != (call.x.request.method == HTTP_HEAD):
-                return HOST_BAD
-            call.x.request.method = <unsigned char>number
-            call.x.request.method_name = span(name, size)
-            half.flags |= MF_LINE_EDITED
-            hook_views(call)
-            return 0
-    return HOST_BAD
+    number = hook_method_number(span(ptr, size))
+    if number < 0 or (number == HTTP_HEAD) != (call.x.request.method == HTTP_HEAD):
+        return HOST_BAD
+    call.x.request.method = <unsigned char>number
+    call.x.request.method_name = span(llhttp.method_name(number), size)
+    half.flags |= MF_LINE_EDITED
+    hook_views(call)
+    return 0
 
 
 cdef int hook_path_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil:

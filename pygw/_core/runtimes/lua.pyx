@@ -28,7 +28,7 @@ from pygw._core.types.header cimport span_t
 from pygw._core.types.hook cimport *
 from pygw._core.view cimport span
 
-WAITER = b"sleep"
+WAITERS = {b"sleep", b"fetch"}
 
 cdef runtime_ops_t ops
 
@@ -145,7 +145,7 @@ def describe(code: bytes, file: str, config: object) -> dict[str, object]:
     told = json.loads(declared(source, file.encode(), b""))
     values = checked(told["config"], config, file)
     declared(source, file.encode(), json.dumps(values).encode())
-    waits = told["wait"] if "wait" in told else WAITER in words(code)
+    waits = told["wait"] if "wait" in told else not WAITERS.isdisjoint(words(code))
     return {"phases": told["phases"], "may_wait": bool(waits), "config": values}
 
 

@@ -14,6 +14,7 @@ from pygw._core.filters.hook cimport hook_resume
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.libs.luajit cimport *
 from pygw._core.limits cimport HOOK_ERROR_MAX, LUA_RUNS_MAX, LUA_RUNS_SPARE
+from pygw._core.runtimes.hook_fetch cimport fetch_drop, fetch_t, fetched_t
 from pygw._core.runtimes.lua_state cimport *
 from pygw._core.types.exchange cimport host_t
 from pygw._core.types.hook cimport (
@@ -90,11 +91,19 @@ cdef void run_rest(lua_run_t* r) noexcept nogil:
     vm.idle_count += 1
 
 
-cdef void timer_end(lua_run_t* r) noexcept nogil:
+# It waits for nothing any more.
+cdef void wait_end(lua_run_t* r) noexcept nogil:
     cdef host_t* host = r.home.hooks.host
     if r.timer.fire != NULL:
         host.timer_detach(host, &r.timer)
         r.timer.fire = NULL
+    run_fetch(r, NULL)
+
+
+cdef void run_fetch(lua_run_t* r, fetch_t* f) noexcept nogil:
+    if unlikely(r.fetch != NULL):
+        fetch_drop(r.fetch)
+    r.fetch = f
 
 
 # Goes on with what lies on its stack, until it waits or ends.
@@ -113,7 +122,7 @@ cdef outcome_t run_step(lua_run_t* r, int args) noexcept nogil:
     if status == LUA_YIELDED and vm.shared.mark == MARK_WAIT and not vm.late:
         r.depth = vm.shared.depth
         return OUTCOME_WAIT
-    timer_end(r)
+    wait_end(r)
     if likely(status == LUA_YIELDED and vm.shared.mark == MARK_DONE):
         outcome = run_outcome(vm, call, LUA_OK)
         run_rest(r)
@@ -151,14 +160,30 @@ cdef outcome_t run_begin(lua_t* vm, hook_call_t* call, int slot) noexcept nogil:
 
 
 cdef void on_timer(timer_t* t) noexcept nogil:
-    cdef lua_run_t* r = <lua_run_t*>(<char*>t - <size_t>&(<lua_run_t*>NULL).timer)
+    run_go_on(<lua_run_t*>(<char*>t - <size_t>&(<lua_run_t*>NULL).timer), NULL)
+
+
+cdef void run_fetched(fetch_t* f) noexcept nogil:
+    cdef lua_run_t* r = <lua_run_t*>f.owner
+    r.fetch = NULL
+    run_go_on(r, f)
+
+
+# What it waited for is there: `f`, or its time.
+cdef void run_go_on(lua_run_t* r, fetch_t* f) noexcept nogil:
+    cdef lua_t* vm = r.home
     cdef hook_call_t* call = r.call
     cdef hook_call_t* before = hook_enter(call)
+    cdef const fetched_t* fetched = vm.fetched
     cdef outcome_t outcome
     call.error[0] = 0
     lua.settop(r.co, 0)
+    vm.fetched = &f.result if f != NULL else NULL
     outcome = run_step(r, 0)
+    vm.fetched = fetched
     hook_leave(call, before)
+    if f != NULL:
+        fetch_drop(f)
     if outcome != OUTCOME_WAIT:
         hook_resume(call, outcome)
 
@@ -166,7 +191,7 @@ cdef void on_timer(timer_t* t) noexcept nogil:
 cdef void run_cancel(lua_t* vm, hook_call_t* call) noexcept nogil:
     cdef lua_run_t* r = <lua_run_t*>call.run
     call.run = NULL
-    timer_end(r)
+    wait_end(r)
     run_drop(r)
 
 

@@ -6,6 +6,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from pygw._core.libs.luajit cimport lua_State
+from pygw._core.runtimes.hook_fetch cimport fetch_t, fetched_t
 from pygw._core.runtimes.lua_match cimport lua_match_t
 from pygw._core.types.hook cimport hook_call_t, hook_t, hooks_t
 from pygw._core.types.memory cimport blocks_t
@@ -44,6 +45,7 @@ cdef struct lua_run_t:
     lua_State* co                     # borrow(registry, until its slot is emptied)
     hook_call_t* call                 # borrow(filter, until it is over); NULL: idle
     timer_t timer                     # of gw.sleep
+    fetch_t* fetch                    # own: of gw.fetch, from its opening until it came; or NULL
     int32_t slot                      # of the registry
     int32_t depth                     # shared.depth while it waits
 
@@ -60,6 +62,7 @@ cdef struct lua_t:
     uint8_t late                      # it did not keep that
     uint8_t ready                     # the prelude stands: allocations may fail
     lua_run_t* running                # borrow(itself, while its coroutine runs)
+    const fetched_t* fetched          # borrow(hook_fetch, while what waited for it goes on)
     lua_run_t* idle                   # own
     uint32_t idle_count
     uint32_t run_count                # idle ones too

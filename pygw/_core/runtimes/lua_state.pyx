@@ -32,18 +32,18 @@ cdef extern from "<time.h>" nogil:
     int clock_gettime(int clock, timespec* now)
 
 cdef enum:
-    PARTS = 7
+    PARTS = 8
     HOOK_SLOTS = 8
 
 # The prelude's text: read once, shared by all states.
-PRELUDE = ("core", "strings", "sandbox", "json", "coding", "kv", "api")
+PRELUDE = ("core", "strings", "sandbox", "json", "coding", "kv", "fetch", "api")
 texts = [
     (Path(__file__).parent / "prelude" / f"{name}.lua").read_bytes() for name in PRELUDE]
 names = [f"=pygw.{name}".encode() for name in PRELUDE]
 
-cdef const char* part_text[7]         # static: PARTS of the prelude
-cdef size_t part_size[7]
-cdef const char* part_name[7]         # static
+cdef const char* part_text[8]         # static: PARTS of the prelude
+cdef size_t part_size[8]
+cdef const char* part_name[8]         # static
 cdef int part
 for part in range(PARTS):
     part_text[part] = <const char*><bytes>texts[part]

@@ -1,6 +1,9 @@
+from asyncio import Future
+from collections.abc import Iterable, Mapping
 from typing import Literal, final
 
 from pygw._core.runtimes.python_copies import RequestCopy, ResponseCopy
+from pygw._core.runtimes.python_fetch import Fetched
 from pygw._core.runtimes.python_fields import Headers, Vars
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -49,6 +52,16 @@ class Request:
     @property
     def vars(self) -> Vars: ...
     def log(self, message: str | bytes, level: Level = "info") -> None: ...
+    def fetch(
+        self,
+        upstream: str,
+        path: str | bytes = "/",
+        *,
+        method: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: str | bytes | None = None,
+        timeout: float | None = None,
+    ) -> Future[Fetched]: ...
     def copy(self) -> RequestCopy: ...
 
 @final

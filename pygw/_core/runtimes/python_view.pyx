@@ -13,6 +13,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
 from pygw._core.address cimport address_text
 from pygw._core.hooks cimport hook_enter, hook_leave
+from pygw._core.runtimes.python_fetch cimport fetch_begin
 from pygw._core.runtimes.python_fields cimport Headers, Vars, headers_view, vars_view
 from pygw._core.runtimes.python_scope cimport *
 from pygw._core.runtimes.python_scope import Refused
@@ -184,6 +185,19 @@ cdef class Request(Scope):
         e.what = EDIT_LOG
         e.number = LEVELS[level]
         edit_do(self, &e)
+
+    def fetch(self, str upstream not None, path="/", *, method=None, headers=(), body=None,
+              timeout=None):
+        """A request of the hook's own to an upstream of its `fetch:`; await what it answers.
+
+        ``method`` is GET, or POST with a ``body`` (str as UTF-8, or bytes; at most 1 MiB, as the
+        answer's). ``headers`` is a mapping, or pairs when a name comes twice. ``timeout`` is
+        seconds, 5 unless said. The answer is a Fetched with ``status``, ``headers``, ``body``,
+        ``text`` and ``json()``; FetchError when there is none, Refused for what cannot be asked.
+        """
+        if method is None:
+            method = "GET" if body is None else "POST"
+        return fetch_begin(self, upstream, (method, path), headers, body, timeout)
 
     def copy(self):
         """What stays when the run is over: a RequestCopy."""

@@ -9,6 +9,7 @@ from pygw._core.types.header cimport span_t, header_t
 from pygw._core.types.memory cimport blocks_t, buffer_t, slices_t
 from pygw._core.types.timer cimport timer_t
 from pygw._core.types.exchange cimport exchange_t, filter_t, host_t
+from pygw._core.types.upstream cimport upstream_t
 
 # --- views: what native code and LuaJIT read ------------------------------------------------------
 #
@@ -37,6 +38,13 @@ cdef enum hook_fault:
     HOOK_MEMORY = 3                   # its memory cap, or ours
     HOOK_WRONG = 4                    # what it answered means nothing (bad verdict, bad value)
 
+# What a run has asked for and not got yet: it hangs in call.pending. `over` is called when the run
+# ends before: it takes itself off and is gone.
+cdef struct pending_t:
+    pending_t* next                   # borrow(call, until it is there or over): others
+    pending_t** link                  # borrow(call, until it is there or over): what points here
+    void (*over)(pending_t* p) noexcept nogil     # static
+
 # One run of one hook in one phase. For a run that does not wait it lives on the stack of
 # filters/hook.pyx; where hook.may_wait, in hooks_t.calls, at the same address until it is over.
 cdef struct hook_call_t:
@@ -64,6 +72,8 @@ cdef struct hook_call_t:
     slices_t rest                     # own: pieces that were not given to it yet (stream)
     timer_t timer                     # deadline of a run that waits
     hook_call_t* next                 # borrow(exchange, until it is over): others that wait
+    pending_t* pending                # own: what it has asked for
+    uint32_t fetched                  # requests that it has made: FETCHES_RUN
 
 # An answer in the making; applied when the run comes to REPLY.
 cdef struct reply_t:
@@ -107,6 +117,9 @@ cdef struct hook_t:
     uint8_t may_wait                  # a run may answer WAIT
     uint32_t deadline_ms              # 0: none
     uint32_t body_max                 # bytes of HOOK_BODY_WHOLE
+    span_t* fetch_names               # plan: upstreams that it may fetch from
+    upstream_t** fetch_to             # plan: the same, found
+    uint16_t fetch_count
     uint16_t slot                     # of its filter: the runs that wait, in exchange.slots
     uint8_t ready                     # loaded in this worker
 
@@ -217,6 +230,8 @@ cdef struct hooks_t:
     hook_call_t* running              # borrow(its caller, until it returns); NULL: none runs
     void* states[3]                   # own(runtime): by enum runtime; NULL until first needed
     blocks_t calls                    # of runs that may wait
+    blocks_t fetches                  # fetch_t of runtimes/hook_fetch.pxd, behind their first use
+    uint32_t fetch_count
     uint64_t log_since_ms             # of this window
     uint32_t log_lines                # in it
     uint32_t log_dropped              # beyond HOOK_LOG_LINES

@@ -66,7 +66,14 @@ class Hook(Part):
     """What the hook itself is told; what may stand here is the hook's word."""
 
 
-class LuaHook(Hook):
+class AskingHook(Hook):
+    """What hooks have in common that may wait."""
+
+    fetch: Annotated[list[Name], Field(max_length=16)] = []
+    """The upstreams to which the hook may send requests of its own; it reaches no others."""
+
+
+class LuaHook(AskingHook):
     """Filter: a hook written in Lua."""
 
     file: Script
@@ -74,7 +81,7 @@ class LuaHook(Hook):
     package offers; read with the configuration."""
 
 
-class PythonHook(Hook):
+class PythonHook(AskingHook):
     """Filter: a hook written in Python."""
 
     object: Object

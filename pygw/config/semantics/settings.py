@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .middleware import HOOKS
 from .tools import Finding, items, mapping
 
 EVERYONE = ("0.0.0.0/0", "::/0")
@@ -29,6 +30,10 @@ def setting_warnings(data: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _upstreams_of(route: Any) -> set[Any]:
-    """The names of upstreams in a route: its own, or those of a split."""
+    """The names of upstreams in a route: its own, those of a split, those its hooks fetch from."""
     upstream = mapping(route).get("upstream")
-    return set(mapping(upstream)) if isinstance(upstream, Mapping) else {upstream}
+    used = set(mapping(upstream)) if isinstance(upstream, Mapping) else {upstream}
+    for entry in items(mapping(route).get("middleware")):
+        for kind in HOOKS & mapping(entry).keys():
+            used.update(items(mapping(mapping(entry)[kind]).get("fetch")))
+    return used

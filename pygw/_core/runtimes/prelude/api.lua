@@ -149,7 +149,8 @@ end
 
 -- --- gw ------------------------------------------------------------------------------------------
 
-local GW = copy(P.coding, { json = copy(json, {}), kv = P.kv, null = null })
+local GW = copy(P.coding, { json = copy(json, {}), kv = P.kv, null = null,
+  fetch = P.fetch })
 GW.json.array, GW.json.null = P.array, null
 
 local LEVELS = { debug = 0, info = 1, warning = 2, warn = 2, error = 3 }

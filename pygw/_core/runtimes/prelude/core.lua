@@ -53,6 +53,10 @@ typedef struct {
   int32_t mark, depth, wrong, aborted; uint8_t out[64]; pygw_match_t match;
 } pygw_shared_t;
 typedef struct {
+  const char *error, *cause; uint32_t status, field_count; const pygw_header_t *fields;
+  pygw_span_t body;
+} pygw_fetched_t;
+typedef struct {
   uint32_t size;
   int (*late)(void *l);
   int (*sleep)(void *l, double ms);
@@ -64,6 +68,13 @@ typedef struct {
   int (*hmac)(int kind, const char *key, uint32_t key_size, const char *data, size_t size,
               uint8_t *out);
   int (*uuid)(void *l, uint8_t *out);
+  int (*fetch_open)(void *l, const char *upstream, uint32_t size);
+  int (*fetch_line)(void *l, const char *method, uint32_t method_size, const char *target,
+                    uint32_t size);
+  int (*fetch_field)(void *l, const char *name, uint32_t name_size, const char *value,
+                     uint32_t size);
+  int (*fetch_send)(void *l, const char *body, size_t size, double timeout_ms);
+  const pygw_fetched_t *(*fetch_result)(void *l);
 } pygw_lua_t;
 ]]
 
