@@ -21,7 +21,6 @@ cdef void arena_init(arena_t* a, char* memory, size_t size, size_t max_bytes) no
     a.max_bytes = max_bytes
 
 
-# A chunk that holds at least `size` bytes becomes the current one.
 cdef char* arena_grow(arena_t* a, size_t size) noexcept nogil:
     cdef size_t wanted = size if PYGW_DEBUG or size > ARENA_CHUNK else ARENA_CHUNK
     cdef arena_chunk_t* chunk = NULL
@@ -39,24 +38,16 @@ cdef char* arena_grow(arena_t* a, size_t size) noexcept nogil:
     return <char*>(chunk + 1)
 
 
-cdef char* arena_bytes(arena_t* a, size_t size) noexcept nogil:
-    cdef char* p = a.at
+cdef void* arena_alloc(arena_t* a, size_t size) noexcept nogil:
+    cdef size_t pad = (16 - (<uintptr_t>a.at & 15)) & 15
+    cdef char* p = a.at + pad
     if unlikely(size > a.max_bytes - a.bytes):
         return NULL
     a.bytes += size
-    if PYGW_DEBUG or unlikely(<size_t>(a.end - p) < size):
-        return arena_grow(a, size)
+    if PYGW_DEBUG or unlikely(<size_t>(a.end - a.at) < size + pad):
+        return arena_grow(a, size)     # the rest of this chunk is given up: a fresh one is aligned
     a.at = p + size
     return p
-
-
-cdef void* arena_alloc(arena_t* a, size_t size) noexcept nogil:
-    cdef size_t pad = (16 - (<uintptr_t>a.at & 15)) & 15
-    if not PYGW_DEBUG and <size_t>(a.end - a.at) >= size + pad:
-        a.at += pad
-    elif not PYGW_DEBUG:
-        a.end = a.at       # the rest of this chunk is given up: a fresh one is aligned
-    return arena_bytes(a, size)
 
 
 cdef void* arena_zalloc(arena_t* a, size_t size) noexcept nogil:

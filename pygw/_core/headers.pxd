@@ -3,10 +3,11 @@
 # Never does: let a byte into a name or value that the wire forbids (RFC 9110 5.1, 5.5).
 # Read next: http1_read.pxd.
 
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t,
-    H_AUTHORIZATION, H_COOKIE, H_PROXY_AUTHORIZATION, H_SET_COOKIE)
+    HF_REMOVED, H_AUTHORIZATION, H_COOKIE, H_PROXY_AUTHORIZATION, H_SET_COOKIE)
 from pygw._core.types.memory cimport arena_t
 
 # Values that are never logged.
@@ -24,19 +25,58 @@ cdef inline bint header_token_byte(char c) noexcept nogil:
     return token_byte[<uint8_t>c]
 
 cdef bint header_name_valid(span_t name) noexcept nogil       # token, not empty
+# Both in one: the id of a name that is a token, else -1.
+cdef int header_id_valid(span_t name) noexcept nogil
 cdef bint header_value_valid(span_t value) noexcept nogil     # VCHAR, obs-text, SP, HTAB; trimmed
 
 cdef void headers_init(headers_t* hs, header_t* inline_items, uint16_t cap) noexcept nogil
 # A fresh, uninitialised entry at the end; NULL when full or out of memory. The list grows in the
 # arena up to HEADERS_MAX + HEADERS_OWN: behind all the fields a peer may send, ours have room.
 cdef header_t* headers_append(headers_t* hs, arena_t* arena) noexcept nogil
+# Whether two names of that length, not 0, are the same in any case.
+cdef bint header_name_equal(const char* a, const char* b, uint32_t size) noexcept nogil
+# The first entry of that name (not empty, in any case) from `h` on that has none of the flags
+# `without`; NULL: none before `end`. Most names differ in length: all that is looked at of those.
+cdef inline header_t* headers_scan(header_t* h, header_t* end, span_t name,
+                                   uint16_t without) noexcept nogil:
+    while True:
+        while <char*>end - <char*>h >= 4 * <ptrdiff_t>sizeof(header_t):
+            if h.name.len == name.len:
+                break
+            h += 1
+            if h.name.len == name.len:
+                break
+            h += 1
+            if h.name.len == name.len:
+                break
+            h += 1
+            if h.name.len == name.len:
+                break
+            h += 1
+        while h < end and h.name.len != name.len:
+            h += 1
+        if h >= end:
+            return NULL
+        if not h.flags & without and header_name_equal(h.name.ptr, name.ptr, name.len):
+            return h
+        h += 1
+
 # First entry with that id that is not removed; NULL: none. `after` NULL starts at the beginning.
 # An append may move the list: keep no entry's address across one.
 cdef header_t* headers_find(headers_t* hs, uint16_t id, header_t* after) noexcept nogil
 cdef header_t* headers_find_name(headers_t* hs, span_t name, header_t* after) noexcept nogil
 # Marks every entry of that name removed; returns how many.
 cdef uint32_t headers_remove(headers_t* hs, uint16_t id) noexcept nogil
-cdef uint32_t headers_remove_name(headers_t* hs, span_t name) noexcept nogil
+cdef inline uint32_t headers_remove_name(headers_t* hs, span_t name) noexcept nogil:
+    cdef header_t* end = hs.items + hs.count
+    cdef header_t* h = headers_scan(hs.items, end, name, HF_REMOVED)
+    cdef uint32_t removed = 0
+    while h != NULL:
+        h.flags |= HF_REMOVED
+        removed += 1
+        h = headers_scan(h + 1, end, name, HF_REMOVED)
+    return removed
+
 # Appends "name: value" as a new line in the arena: name and value become spans of that line and
 # raw_len its length, so that neighbours leave as one run. 0, or E_CORE_INTERNAL for bytes the wire
 # forbids, E_CORE_MEMORY.

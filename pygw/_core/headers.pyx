@@ -12,7 +12,8 @@ from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL, E_CORE_MEMORY
 from pygw._core.limits cimport HEADERS_MAX, HEADERS_OWN
 from pygw._core.arena cimport arena_alloc, arena_bytes
-from pygw._core.view cimport lower, span, span_is_nocase, span_next_member, is_blank
+from pygw._core.view cimport (
+    lower, span, span_equal_nocase, span_is_nocase, span_next_member, is_blank, word_of)
 from pygw._core.types.header cimport (
     HF_EDITED, HF_HOP, HF_REMOVED, HF_SENSITIVE,
     H_OTHER, H_ACCEPT, H_AUTHORIZATION, H_CACHE_CONTROL, H_CONNECTION, H_CONTENT_LENGTH,
@@ -79,7 +80,11 @@ cdef inline bint folded_equal(const char* ptr, const char* folded, uint32_t size
 cdef bint name_is_alias(span_t name) noexcept nogil:
     cdef char folded[12]
     cdef uint32_t i
-    if name.len < 9 or lower(name.ptr[0]) != c'x' or memchr(name.ptr, c'_', name.len) == NULL:
+    if name.len < 9 or lower(name.ptr[0]) != c'x':
+        return False
+    if lower(name.ptr[2]) != (c'r' if name.len == 9 else c'f'):
+        return False
+    if memchr(name.ptr, c'_', name.len) == NULL:
         return False
     for i in range(12 if name.len > 12 else name.len):
         folded[i] = c'-' if name.ptr[i] == c'_' else lower(name.ptr[i])
@@ -106,20 +111,50 @@ cdef span_t header_name_of(uint16_t id) noexcept nogil:
     return span(known[id].name, known[id].size)
 
 
+cdef int header_id_valid(span_t name) noexcept nogil:
+    return header_id_of(name) if likely(header_name_valid(name)) else -1
+
+
 cdef bint header_name_valid(span_t name) noexcept nogil:
+    cdef uint8_t valid = name.len != 0
     cdef uint32_t i
     for i in range(name.len):
-        if not token_byte[<uint8_t>name.ptr[i]]:
-            return False
-    return name.len != 0
+        valid &= token_byte[<uint8_t>name.ptr[i]]
+    return valid
 
 
-cdef bint header_value_valid(span_t value) noexcept nogil:
+# Bit 0x80 of some byte is set if a byte of the word is below 0x20 or DEL, and hardly ever else.
+# (Below n a byte borrows when n is taken off; adding 1 takes DEL to 0x80.)
+cdef inline uint64_t word_odd(uint64_t word) noexcept nogil:
+    return (word - 0x2020202020202020U | word + 0x0101010101010101U) & ~word
+
+
+cdef bint value_bytes_valid(span_t value) noexcept nogil:
     cdef uint32_t i
     for i in range(value.len):
         if not value_byte[<uint8_t>value.ptr[i]]:
             return False
-    return value.len == 0 or not (is_blank(value.ptr[0]) or is_blank(value.ptr[value.len - 1]))
+    return True
+
+
+cdef bint header_value_valid(span_t value) noexcept nogil:
+    cdef const char* p = value.ptr
+    cdef const char* last = p + value.len - 8
+    cdef uint64_t odd = 0
+    if value.len == 0:
+        return True
+    if is_blank(p[0]) or is_blank(p[value.len - 1]):
+        return False
+    if value.len < 4:
+        return value_bytes_valid(value)
+    if value.len < 8:
+        odd = word_odd(word_of(p, value.len))
+    else:
+        while p < last:
+            odd |= word_odd(word_of(p, 8))
+            p += 8
+        odd |= word_odd(word_of(last, 8))
+    return likely((odd & 0x8080808080808080U) == 0) or value_bytes_valid(value)
 
 
 cdef void headers_init(headers_t* hs, header_t* inline_items, uint16_t cap) noexcept nogil:
@@ -163,30 +198,13 @@ cdef header_t* headers_find(headers_t* hs, uint16_t id, header_t* after) noexcep
     return NULL
 
 
-# Whether `name` (whose id is `id`) is h's: ids decide where they are a name's own.
-cdef inline bint header_is(const header_t* h, uint16_t id, span_t name) noexcept nogil:
-    cdef uint32_t i
-    if h.id != id:
-        return False
-    if id != H_OTHER and id != H_FORWARDED_ALIAS:
-        return True
-    if h.name.len != name.len:
-        return False
-    for i in range(name.len):
-        if lower(h.name.ptr[i]) != lower(name.ptr[i]):
-            return False
-    return True
+cdef bint header_name_equal(const char* a, const char* b, uint32_t size) noexcept nogil:
+    return span_equal_nocase(span(a, size), span(b, size))
 
 
 cdef header_t* headers_find_name(headers_t* hs, span_t name, header_t* after) noexcept nogil:
-    cdef uint16_t id = header_id_of(name)
-    cdef header_t* h = hs.items if after == NULL else after + 1
-    cdef header_t* end = hs.items + hs.count
-    while h < end:
-        if not h.flags & HF_REMOVED and header_is(h, id, name):
-            return h
-        h += 1
-    return NULL
+    return headers_scan(hs.items if after == NULL else after + 1, hs.items + hs.count, name,
+                        HF_REMOVED)
 
 
 cdef uint32_t headers_remove(headers_t* hs, uint16_t id) noexcept nogil:
@@ -199,20 +217,25 @@ cdef uint32_t headers_remove(headers_t* hs, uint16_t id) noexcept nogil:
     return removed
 
 
-cdef uint32_t headers_remove_name(headers_t* hs, span_t name) noexcept nogil:
-    cdef header_t* h = headers_find_name(hs, name, NULL)
-    cdef uint32_t removed = 0
-    while h != NULL:
-        h.flags |= HF_REMOVED
-        removed += 1
-        h = headers_find_name(hs, name, h)
-    return removed
-
-
 cdef int headers_add(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil:
-    if not header_name_valid(name) or not header_value_valid(value):
+    cdef int id = header_id_valid(name)
+    if id < 0 or not header_value_valid(value):
         return E_CORE_INTERNAL
-    return headers_write(hs, arena, header_id_of(name), name, value)
+    return headers_write(hs, arena, <uint16_t>id, name, value)
+
+
+# What memcpy does, without a call up to 16 bytes, which most names and values have.
+cdef inline void copy_short(char* to, const char* ptr, uint32_t size) noexcept nogil:
+    if size > 16:
+        memcpy(to, ptr, size)              # COPY: a new line is new memory
+    elif size >= 8:
+        memcpy(to, ptr, 8)                 # COPY: as above, by two words that may overlap
+        memcpy(to + size - 8, ptr + size - 8, 8)      # COPY: the second
+    elif size >= 4:
+        memcpy(to, ptr, 4)                 # COPY: as above
+        memcpy(to + size - 4, ptr + size - 4, 4)      # COPY: the second
+    elif size:
+        to[0], to[size >> 1], to[size - 1] = ptr[0], ptr[size >> 1], ptr[size - 1]
 
 
 cdef int headers_write(headers_t* hs, arena_t* arena, uint16_t id, span_t name,
@@ -223,13 +246,13 @@ cdef int headers_write(headers_t* hs, arena_t* arena, uint16_t id, span_t name,
     if size > 0xFFFFFFFFU:
         return E_CORE_INTERNAL
     line = arena_bytes(arena, size)
-    h = NULL if line == NULL else headers_append(hs, arena)
-    if h == NULL:
+    if unlikely(line == NULL or (hs.count == hs.cap and not headers_grow(hs, arena))):
         return E_CORE_MEMORY
-    memcpy(line, name.ptr, name.len)       # COPY: a new line is new memory
-    memcpy(line + name.len, b": ", 2)
-    if value.len:
-        memcpy(line + name.len + 2, value.ptr, value.len)     # COPY: a new line is new memory
+    h = &hs.items[hs.count]
+    hs.count += 1
+    copy_short(line, name.ptr, name.len)
+    memcpy(line + name.len, b": ", 2)      # COPY: as there
+    copy_short(line + name.len + 2, value.ptr, value.len)
     memcpy(line + size - 2, b"\r\n", 2)    # COPY: as above
     h.name = span(line, name.len)
     h.value = span(line + name.len + 2, value.len)
@@ -240,10 +263,11 @@ cdef int headers_write(headers_t* hs, arena_t* arena, uint16_t id, span_t name,
 
 
 cdef int headers_set(headers_t* hs, arena_t* arena, span_t name, span_t value) noexcept nogil:
-    if not header_name_valid(name) or not header_value_valid(value):
+    cdef int id = header_id_valid(name)
+    if id < 0 or not header_value_valid(value):
         return E_CORE_INTERNAL
     headers_remove_name(hs, name)
-    return headers_add(hs, arena, name, value)
+    return headers_write(hs, arena, <uint16_t>id, name, value)
 
 
 cdef inline uint64_t bit(uint16_t id) noexcept nogil:

@@ -3,7 +3,7 @@
 # Never does: allocate or copy.
 # Read next: types/header.pxd.
 
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from pygw._core.types.header cimport span_t
 
@@ -29,14 +29,44 @@ cdef inline bint span_is_nocase(span_t s, const char* text, uint32_t size) noexc
             return False
     return True
 
+# Up to eight bytes as one word, for looking at them all at once: of fewer than eight some come
+# twice. Words of runs of one length are equal if and only if the runs are. `size` is at least 1.
+cdef inline uint64_t word_of(const char* ptr, uint32_t size) noexcept nogil:
+    cdef uint64_t word
+    cdef uint32_t a, b
+    if size >= 8:
+        memcpy(&word, ptr, 8)         # COPY: a word is read where it may lie unaligned
+        return word
+    if size >= 4:
+        memcpy(&a, ptr, 4)            # COPY: a word, unaligned
+        memcpy(&b, ptr + size - 4, 4)     # COPY: a word, unaligned
+        return <uint64_t>b << 32 | a
+    return (<uint64_t><uint8_t>ptr[0] | <uint64_t><uint8_t>ptr[size >> 1] << 8
+            | <uint64_t><uint8_t>ptr[size - 1] << 16)
+
+# Whether two words are the same but for the case of ASCII letters: they may differ in bit 0x20 of
+# a byte, and that byte is a letter. (Adding 0x1F takes 'a' to 0x80, adding 0x05 takes '{' there.)
+cdef inline bint word_equal_nocase(uint64_t a, uint64_t b) noexcept nogil:
+    cdef uint64_t differ = a ^ b, folded, letters
+    if differ == 0:
+        return True
+    if differ & ~<uint64_t>0x2020202020202020U:
+        return False
+    folded = (a | 0x2020202020202020U) & 0x7F7F7F7F7F7F7F7FU
+    letters = (folded + 0x1F1F1F1F1F1F1F1FU) & ~(folded + 0x0505050505050505U) & ~a
+    return (differ << 2 & ~letters) == 0
+
 cdef inline bint span_equal_nocase(span_t a, span_t b) noexcept nogil:
-    cdef uint32_t i
+    cdef uint32_t i = 0
     if a.len != b.len:
         return False
-    for i in range(a.len):
-        if lower(a.ptr[i]) != lower(b.ptr[i]):
+    if a.len < 8:
+        return a.len == 0 or word_equal_nocase(word_of(a.ptr, a.len), word_of(b.ptr, a.len))
+    while i < a.len - 8:
+        if not word_equal_nocase(word_of(a.ptr + i, 8), word_of(b.ptr + i, 8)):
             return False
-    return True
+        i += 8
+    return word_equal_nocase(word_of(a.ptr + a.len - 8, 8), word_of(b.ptr + a.len - 8, 8))
 
 cdef inline bint is_blank(char c) noexcept nogil:
     return c == c' ' or c == c'\t'

@@ -23,6 +23,7 @@ NAMES = [
     b"X-Forwarded-Host", b"X-Forwarded-Proto", b"X-Request-ID",
 ]  # fmt: skip
 IDS = {name: number for number, name in enumerate(NAMES, 1)}
+TOKEN = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
 OTHER = 0
 HEADERS_MAX = 256  # of limits.pxd
 HEADERS_OWN = 3840
@@ -101,10 +102,9 @@ def test_other_name_is_no_alias(name: bytes) -> None:
 
 
 def test_name_is_a_token() -> None:
-    token = set(string.ascii_letters.encode() + string.digits.encode() + b"!#$%&'*+-.^_`|~")
     assert not http1.name_valid(b"")
     for byte in range(256):
-        assert http1.name_valid(b"a" + bytes([byte])) == (byte in token)
+        assert http1.name_valid(b"a" + bytes([byte])) == (byte in TOKEN)
 
 
 def test_value_is_text_without_outer_blanks() -> None:
@@ -116,6 +116,36 @@ def test_value_is_text_without_outer_blanks() -> None:
         assert http1.value_valid(bytes([byte])) == outside
         assert http1.value_valid(b"a" + bytes([byte])) == outside
         assert http1.value_valid(bytes([byte]) + b"a") == outside
+
+
+@pytest.mark.parametrize("around", [b"abcdefgh", b"\x80\x7e\xff\x20\x21\x7e\x80\xff"])
+def test_value_is_looked_at_in_every_place_whatever_its_length(around: bytes) -> None:
+    for size in range(1, 27):
+        good = (b"." + around * 4)[: size - 1] + b"."
+        assert http1.value_valid(good)
+        for place in range(size):
+            for byte in (0, 10, 13, 27, 31, 127):
+                bad = good[:place] + bytes([byte]) + good[place + 1 :]
+                assert not http1.value_valid(bad), bad
+            for byte in (32, 33, 126, 128, 255, 9):
+                fine = good[:place] + bytes([byte]) + good[place + 1 :]
+                assert http1.value_valid(fine) == (fine == fine.strip(b" \t")), fine
+
+
+@pytest.mark.parametrize(("size", "place"), [(1, 0), (3, 1), (5, 4), (8, 3), (9, 8), (17, 9)])
+def test_name_is_found_in_any_case_and_by_no_other_byte(size: int, place: int) -> None:
+    def name(byte: int) -> bytes:
+        whole = bytearray(b"k-0z.K_9q" * 2)[:size]
+        whole[place] = byte
+        return bytes(whole)
+
+    fields = Fields()
+    for byte in TOKEN:
+        assert fields.edit("add", name(byte), b"") is None
+    for byte in range(256):
+        found = [field["name"] for field in fields.find(name(byte).swapcase())]
+        wanted = [name(other) for other in TOKEN if bytes([other]).lower() == bytes([byte]).lower()]
+        assert found == wanted, byte
 
 
 def test_added_field_is_one_whole_line() -> None:

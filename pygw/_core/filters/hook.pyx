@@ -274,7 +274,8 @@ cdef inline verdict_t head_run(exchange_t* x, const hook_t* hook, int phase) noe
         return VERDICT_NEXT
     if likely(not hook.may_wait):
         call_init_head(&here, x, hook, phase)
-        return call_verdict(&here, call_run(&here))
+        outcome = call_run(&here)
+        return VERDICT_NEXT if likely(outcome == OUTCOME_NEXT) else call_verdict(&here, outcome)
     call = call_take(x, hook, phase)
     if unlikely(call == NULL):
         return VERDICT_ABORT

@@ -11,7 +11,7 @@ from pygw._core.arena cimport arena_bytes
 from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport (
-    header_id_of, header_name_valid, header_value_valid, headers_write)
+    header_id_valid, header_value_valid, headers_remove_name, headers_scan, headers_write)
 from pygw._core.hooks cimport hook_views
 from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.http1_write cimport http1_reason
@@ -24,7 +24,7 @@ from pygw._core.types.exchange cimport (
 from pygw._core.types.header cimport *
 from pygw._core.types.hook cimport *
 from pygw._core.types.message cimport half_t, MF_LINE_EDITED
-from pygw._core.view cimport lower, span, span_equal_nocase
+from pygw._core.view cimport span
 
 
 # The half of a side that may be edited now; NULL: `error` says why not.
@@ -101,32 +101,13 @@ cdef const header_t* hook_header_next(void* ctx, int side, const header_t* after
     return NULL
 
 
-# Names of one field have one length: most others differ in that.
-cdef inline bint same_name(const header_t* h, uint16_t id, span_t name) noexcept nogil:
-    if h.name.len != name.len or h.id != id:
-        return False
-    if id != H_OTHER and id != H_FORWARDED_ALIAS:
-        return True
-    return lower(h.name.ptr[0]) == lower(name.ptr[0]) and span_equal_nocase(h.name, name)
-
-
 cdef const header_t* hook_header_find(void* ctx, int side, const char* name, uint32_t name_len,
                                     const header_t* after) noexcept nogil:
     cdef headers_t* hs = headers_of(ctx, side)
     cdef span_t wanted = span(name, name_len)
-    cdef uint16_t id
-    cdef header_t* h
-    cdef header_t* end
     if unlikely(hs == NULL or name_len == 0):
         return NULL
-    id = header_id_of(wanted)
-    end = hs.items + hs.count
-    h = behind(hs, after)
-    while h < end:
-        if unlikely(same_name(h, id, wanted)) and not h.flags & (HF_REMOVED | HF_HOP):
-            return h
-        h += 1
-    return NULL
+    return headers_scan(behind(hs, after), hs.items + hs.count, wanted, HF_REMOVED | HF_HOP)
 
 
 # --- heads ----------------------------------------------------------------------------------------
@@ -142,9 +123,10 @@ cdef inline bint id_is_ours(uint16_t id) noexcept nogil:
 
 # 0, or why such a field may not be written here.
 cdef int hook_name_check(int side, span_t name, uint16_t* id) noexcept nogil:
-    if unlikely(name.len > FIELD_NAME_MAX or not header_name_valid(name)):
+    cdef int found = header_id_valid(name)
+    if unlikely(found < 0 or name.len > FIELD_NAME_MAX):
         return HOST_BAD
-    id[0] = header_id_of(name)
+    id[0] = <uint16_t>found
     if unlikely(id_is_ours(id[0]) or (id[0] == H_HOST and side == SIDE_RESPONSE)):
         return HOST_OURS
     return 0
@@ -165,18 +147,6 @@ cdef int field_check(int side, span_t name, span_t value, bint more, uint16_t* i
     return 0
 
 
-cdef inline int fields_remove(headers_t* hs, uint16_t id, span_t name) noexcept nogil:
-    cdef header_t* h = hs.items
-    cdef header_t* end = hs.items + hs.count
-    cdef int removed = 0
-    while h < end:
-        if unlikely(same_name(h, id, name) and not h.flags & HF_REMOVED):
-            h.flags |= HF_REMOVED
-            removed += 1
-        h += 1
-    return removed
-
-
 cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) noexcept nogil:
     cdef hook_call_t* call = (<hooks_t*>ctx).running
     cdef int error = 0
@@ -188,7 +158,7 @@ cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) no
     if unlikely(error != 0):
         return error
     if not more:
-        fields_remove(&half.headers, id, name)
+        headers_remove_name(&half.headers, name)
     error = headers_write(&half.headers, &call.x.arena, id, name, value)
     if side == SIDE_REQUEST:
         call.hooks.request.headers = half.headers.items
@@ -221,7 +191,7 @@ cdef int hook_header_del(void* ctx, int side, const char* name, uint32_t name_le
         return error
     if unlikely(id == H_HOST):
         return HOST_OURS
-    return fields_remove(&half.headers, id, span(name, name_len))
+    return <int>headers_remove_name(&half.headers, span(name, name_len))
 
 
 cdef int hook_method_number(span_t name) noexcept nogil:
