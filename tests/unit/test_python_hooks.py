@@ -209,6 +209,51 @@ def test_a_view_kept_past_its_run_raises_gone(use: str) -> None:
         assert client.answers()[1].body == b"gone"
 
 
+PARTS = {
+    "req": "kept[0].path",
+    "req.headers": "len(kept[0])",
+    "req.vars": "kept[0]['a']",
+    "resp": "kept[0].status",
+    "resp.headers": "len(kept[0])",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_a_hook_kept_is_gone_and_not_the_next_runs(part: str) -> None:
+    source = f"""
+    @hook(phase="response")
+    def h(req, resp):
+        kept = h.__dict__.setdefault("kept", [])
+        kept.append({part})
+        resp.headers["x-seen"] = req.path
+        if len(kept) == 2:
+            assert kept[0] is not kept[1]
+            try:
+                {PARTS[part]}
+            except Gone:
+                resp.headers["x-seen"] = "gone"
+    """
+    with serving(python(source)) as gate:
+        client = gate.client(GET + GET)
+        for _ in range(2):
+            gate.origin.send(OK)
+        assert [answer.all("x-seen") for answer in client.answers()] == [[b"/"], [b"gone"]]
+
+
+def test_views_that_nobody_kept_serve_the_next_run() -> None:
+    source = """
+    @hook(phase="response")
+    def h(req, resp):
+        resp.headers["x-same"] = str([id(req), id(req.headers), id(resp), id(resp.headers)])
+    """
+    with serving(python(source)) as gate:
+        client = gate.client(GET + GET)
+        for _ in range(2):
+            gate.origin.send(OK)
+        first, second = client.answers()
+        assert first.all("x-same") == second.all("x-same")
+
+
 @pytest.mark.parametrize(
     "value", ["a\\r\\nX: y", "a\\nb", "a\\0b", " a", "a\\x7f", "\\u20ac", "a" * 2_000_000]
 )

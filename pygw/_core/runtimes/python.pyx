@@ -14,22 +14,27 @@ from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
-from pygw._core.check cimport likely
+from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.filters.hook cimport hook_resume
 from pygw._core.hooks cimport hook_enter, hook_leave, hook_log, runtime_register
 from pygw._core.limits cimport HOOK_ERROR_MAX, HOOK_LOG_LINES, PYTHON_STRAYS_MAX
 from pygw._core.runtimes.python_reply cimport Abort, Reply, reply_tell
+from pygw._core.runtimes.python_scope cimport loop_resumes
 from pygw._core.runtimes.python_task cimport HookTask
 from pygw._core.runtimes.python_view cimport (
-    Request, view_begin, view_end, view_response)
+    Request, view_begin, view_end, view_last, view_response)
 from pygw._core.types.exchange cimport PHASE_LOG, PHASE_RESPONSE
 from pygw._core.types.hook cimport *
 from pygw._core.runtimes import python_code
 from pygw._core.runtimes.python_scope import loop_thread_is
 
-cdef extern from "Python.h":
+cdef extern from "Python.h" nogil:
     unsigned long PyThread_get_thread_ident()
+    void* PyEval_SaveThread()
+
+cdef extern from "Python.h":
+    object PyObject_CallOneArg(object function, object argument)
 
 cdef extern from "pygw_plugin.h" nogil:
     ctypedef struct pygw_request:
@@ -47,6 +52,7 @@ cdef extern from "pygw_plugin.h" nogil:
         const pygw_request* request   # borrow(worker, until the call returns)
         const pygw_response* response # borrow(worker, until the call returns)
 
+ctypedef outcome_t (*call_fn)(PyObject* function, hook_call_t* call) noexcept nogil
 ctypedef int (*compiled_fn)(const pygw_call* call) noexcept nogil
 
 # What a call needs of a hook without the GIL; lies in its Loaded.
@@ -250,13 +256,14 @@ cdef outcome_t compiled_call(compiled_fn function, hook_call_t* call) noexcept n
     return OUTCOME_FAILED
 
 
-cdef outcome_t function_call(PyObject* function, hook_call_t* call) noexcept with gil:
-    cdef Request view = view_begin(call)
+cdef outcome_t function_call(PyObject* function, hook_call_t* call) noexcept:
+    cdef Request view = None
     cdef object answer
     cdef outcome_t outcome
     try:
+        view = view_begin(call)
         if call.phase < PHASE_RESPONSE:
-            answer = (<object>function)(view)
+            answer = PyObject_CallOneArg(<object>function, view)
         else:
             answer = (<object>function)(view, view_response(view))
         if likely(answer is None):
@@ -267,10 +274,16 @@ cdef outcome_t function_call(PyObject* function, hook_call_t* call) noexcept wit
                 return OUTCOME_WAIT
         else:
             outcome = judge(call, answer)
+            answer = None
     except BaseException as error:
         outcome = raised(call, error)
-    view_end(view)
+    if view is not None:
+        view_last(view)
     return outcome
+
+
+cdef outcome_t function_anywhere(PyObject* function, hook_call_t* call) noexcept with gil:
+    return function_call(function, call)
 
 
 cdef outcome_t coroutine_call(hook_call_t* call, Request view, object coro) except *:
@@ -284,9 +297,14 @@ cdef outcome_t coroutine_call(hook_call_t* call, Request view, object coro) exce
 
 cdef outcome_t python_call(void* state, hook_call_t* call) noexcept nogil:
     cdef python_t* hook = <python_t*>call.hook.loaded
+    cdef outcome_t outcome
     if hook.compiled[call.phase] != NULL:
         return compiled_call(hook.compiled[call.phase], call)
-    return function_call(hook.functions[call.phase], call)
+    if unlikely(not loop_resumes()):
+        return function_anywhere(hook.functions[call.phase], call)
+    outcome = (<call_fn>function_call)(hook.functions[call.phase], call)
+    PyEval_SaveThread()
+    return outcome
 
 
 # --- the runtime ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
-from pygw._core.headers cimport headers_find_name
+from pygw._core.headers cimport headers_scan
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.python_scope cimport *
 from pygw._core.types.exchange cimport exchange_t
@@ -40,12 +40,10 @@ cdef class Headers:
         cdef headers_t* hs = self.fields()
         cdef span_t wanted
         cdef object _held = view_text(name, LATIN_1, &wanted)
-        cdef header_t* h = NULL if after < 0 else &hs.items[after]
+        cdef header_t* h
         if wanted.len == 0:
             return -1
-        h = headers_find_name(hs, wanted, h)
-        while h != NULL and h.flags & HF_HOP:
-            h = headers_find_name(hs, wanted, h)
+        h = headers_scan(&hs.items[after + 1], hs.items + hs.count, wanted, HF_REMOVED | HF_HOP)
         return -1 if h == NULL else h - hs.items
 
     cdef object value(self, object name, Py_ssize_t place):

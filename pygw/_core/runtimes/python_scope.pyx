@@ -8,19 +8,34 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsLatin1String, PyUnicode_DecodeLatin1
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy
 from pygw._core.check cimport likely, unlikely
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.hook_host cimport host_error_text
 from pygw._core.types.hook cimport *
+from pygw._core.view cimport word_of
 
 cdef extern from "Python.h":
-    bint PyUnicode_IS_COMPACT_ASCII(object text)
-    void* PyUnicode_DATA(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    object PyUnicode_New(Py_ssize_t size, Py_UCS4 highest)
+
+cdef extern from "Python.h" nogil:
+    """
+    #if PY_VERSION_HEX >= 0x030D0000
+    #define PYGW_STATE_HERE() PyThreadState_GetUnchecked()
+    #else
+    #define PYGW_STATE_HERE() _PyThreadState_UncheckedGet()
+    #endif
+    """
+    ctypedef struct PyThreadState:
+        pass
     unsigned long PyThread_get_thread_ident()
+    PyThreadState* PYGW_STATE_HERE()
+    PyThreadState* PyThreadState_Get()
+    void PyEval_RestoreThread(PyThreadState* state)
 
 cdef unsigned long loop_thread = PyThread_get_thread_ident()
+cdef PyThreadState* loop_state        # borrow(interpreter, while that thread is): its own; or NULL
 
 
 class Gone(RuntimeError):
@@ -34,12 +49,22 @@ class Refused(ValueError):
 
 def loop_thread_is(unsigned long ident) -> None:
     """The thread on which hooks run; views are used on no other."""
-    global loop_thread
+    global loop_thread, loop_state
     loop_thread = ident
+    loop_state = PyThreadState_Get() if ident == PyThread_get_thread_ident() else NULL
 
 
 cdef class Scope:
     """What a view looks through."""
+
+
+# What PyGILState_Ensure does, without what it looks up: the state of this thread is known.
+cdef bint loop_resumes() noexcept nogil:
+    if unlikely(loop_state == NULL or PyThread_get_thread_ident() != loop_thread
+                or PYGW_STATE_HERE() == loop_state):
+        return False
+    PyEval_RestoreThread(loop_state)
+    return True
 
 
 # --- the call behind a view -----------------------------------------------------------------------
@@ -106,18 +131,12 @@ cdef int edit_or_raise(Scope scope, const edit_t* e, object what) except -1:
 # --- text -----------------------------------------------------------------------------------------
 
 
-cdef object view_text(object text, int coding, span_t* out):
-    cdef Py_ssize_t size
-    if type(text) is str and PyUnicode_IS_COMPACT_ASCII(text):
-        size = PyUnicode_GET_LENGTH(text)
-        out.ptr = <const char*>PyUnicode_DATA(text)
-    else:
-        text = bytes_of(text, coding)
-        size = PyBytes_GET_SIZE(text)
-        out.ptr = PyBytes_AS_STRING(text)
-    if unlikely(size > 0x7FFFFFFF):
+cdef object other_text(object text, int coding, span_t* out):
+    text = bytes_of(text, coding)
+    out.ptr = PyBytes_AS_STRING(text)
+    if unlikely(PyBytes_GET_SIZE(text) > 0x7FFFFFFF):
         raise Refused("a value of 2 GiB and more")
-    out.len = <uint32_t>size
+    out.len = <uint32_t>PyBytes_GET_SIZE(text)
     return text
 
 
@@ -138,8 +157,22 @@ cdef object bytes_of(object text, int coding):
 cdef object text_like(object key, span_t value):
     if type(key) is bytes:
         return PyBytes_FromStringAndSize(value.ptr, value.len)
-    return PyUnicode_DecodeLatin1(value.ptr, value.len, NULL)
+    return text(value)
 
 
+# Most is ASCII: then the bytes are looked at eight at a time and copied.
 cdef str text(span_t value):
-    return PyUnicode_DecodeLatin1(value.ptr, value.len, NULL)
+    cdef uint64_t bits = 0
+    cdef uint32_t i = 0
+    cdef object made
+    if value.len < 4:
+        return PyUnicode_DecodeLatin1(value.ptr, value.len, NULL)
+    while value.len - i > 8:
+        bits |= word_of(value.ptr + i, 8)
+        i += 8
+    bits |= word_of(value.ptr + i, value.len - i)
+    if bits & 0x8080808080808080U:
+        return PyUnicode_DecodeLatin1(value.ptr, value.len, NULL)
+    made = PyUnicode_New(value.len, 127)
+    memcpy(PyUnicode_DATA(made), value.ptr, value.len)        # COPY: the text is Python's
+    return made

@@ -10,8 +10,10 @@ from pygw._core.runtimes.python_copies import RequestCopy, ResponseCopy
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 from pygw._core.address cimport address_text
+from pygw._core.check cimport likely, unlikely
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.python_fetch cimport fetch_begin
 from pygw._core.runtimes.python_fields cimport Headers, Vars, headers_view, vars_view
@@ -22,6 +24,10 @@ from pygw._core.types.exchange cimport (
 from pygw._core.types.header cimport span_t
 from pygw._core.types.hook cimport *
 
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject* any)
+
+cdef Request spare                    # views that no run has: most runs need no new ones
 cdef tuple PHASE_NAMES = ("request", "request_body", "attempt", "response", "response_body", "log")
 cdef dict LEVELS = {"debug": LOG_DEBUG, "info": LOG_INFO, "warning": LOG_WARNING,
                     "error": LOG_ERROR}
@@ -155,7 +161,11 @@ cdef class Request(Scope):
     @property
     def headers(self) -> Headers:
         """The request's fields."""
-        return headers_view(self, SIDE_REQUEST)
+        if unlikely(self.fields is None):
+            if self.call == NULL:
+                return headers_view(self, SIDE_REQUEST)       # no circle that nobody would cut
+            self.fields = headers_view(self, SIDE_REQUEST)
+        return self.fields
 
     @property
     def body(self) -> bytes:
@@ -236,7 +246,9 @@ cdef class Response:
     @property
     def headers(self) -> Headers:
         """The response's fields."""
-        return headers_view(self.of, SIDE_RESPONSE)
+        if self.fields is None:
+            self.fields = headers_view(self.of, SIDE_RESPONSE)
+        return self.fields
 
     @property
     def body(self) -> bytes:
@@ -261,12 +273,45 @@ cdef class Response:
 
 
 cdef Request view_begin(hook_call_t* call):
-    cdef Request made = Request.__new__(Request)
+    global spare
+    cdef Request made = spare
+    if made is None:
+        made = Request.__new__(Request)
+    else:
+        spare = None
     made.call = call
     return made
 
 
 cdef Response view_response(Request of):
-    cdef Response made = Response.__new__(Response)
-    made.of = of
-    return made
+    if of.answer is None:
+        of.answer = Response.__new__(Response)
+        of.answer.of = of
+    return of.answer
+
+
+# Whether nobody but `of` knows its parts, and nobody but those and the caller knows it.
+cdef bint is_ours(Request of) noexcept:
+    cdef Py_ssize_t known = 1
+    if of.fields is not None:
+        known += 1
+        if Py_REFCNT(<PyObject*>of.fields) != 1:
+            return False
+    if of.answer is not None:
+        known += 1
+        if Py_REFCNT(<PyObject*>of.answer) != 1:
+            return False
+        if of.answer.fields is not None:
+            known += 1
+            if Py_REFCNT(<PyObject*>of.answer.fields) != 1:
+                return False
+    return Py_REFCNT(<PyObject*>of) == known
+
+
+cdef void view_last(Request of) noexcept:
+    global spare
+    if likely(spare is None and is_ours(of)):
+        of.call = NULL
+        spare = of
+    else:
+        view_end(of)
