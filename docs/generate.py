@@ -14,6 +14,7 @@ from pygw.cli.manual import render_manual
 from pygw.config.reference import render_reference
 from pygw.config.schema import config_schema
 from pygw.config.typed import render_keys
+from pygw.gen.lua_types import read_members, render_lua_types
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +26,7 @@ def generated() -> Mapping[str, str]:
         "docs/configuration.md": render_reference(schema),
         "docs/cli.md": render_manual(),
         "pygw/keys.py": render_keys(schema),
+        "pygw/include/lua/pygw.lua": render_lua_types(read_members()),
     }
 
 

@@ -18,6 +18,28 @@ Duration = str | timedelta
 Network = str | IPv4Address | IPv4Network | IPv6Address | IPv6Network
 
 
+class HookOptions(TypedDict, total=False):
+    """What an entry for a hook may say besides its code and its configuration."""
+    name: str
+    """What counters, the log and errors call it; made of the place of its code unless set."""
+    deadline: Duration
+    """Longest time that one call may take, or off; native code is never stopped by it."""
+    on_error: Literal["fail", "skip"]
+    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
+    answered), or it goes on as if the hook had said nothing."""
+    body: Literal["none", "buffered", "stream"]
+    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
+    body_max: str
+    """Longest body that is held for it; a longer request is answered with 413, a longer response
+    with 502."""
+    phases: (
+        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
+    )
+    """Only in these phases it is called; in all for which it has code unless set."""
+    fetch: Sequence[str]
+    """The upstreams to which the hook may send requests of its own; it reaches no others."""
+
+
 class AccessLog(TypedDict, total=False):
     """Where access lines go: a file, or `-` for standard output."""
     path: str
@@ -145,28 +167,10 @@ class Listener(TypedDict, total=False):
     """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""
 
 
-class LuaHook(TypedDict, total=False):
+class LuaHook(HookOptions, total=False):
     """Filter: a hook written in Lua."""
-    name: str
-    """What counters, the log and errors call it; made of the place of its code unless set."""
-    deadline: Duration
-    """Longest time that one call may take, or off; native code is never stopped by it."""
-    on_error: Literal["fail", "skip"]
-    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
-    answered), or it goes on as if the hook had said nothing."""
-    body: Literal["none", "buffered", "stream"]
-    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
-    body_max: str
-    """Longest body that is held for it; a longer request is answered with 413, a longer response
-    with 502."""
-    phases: (
-        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
-    )
-    """Only in these phases it is called; in all for which it has code unless set."""
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
-    fetch: Sequence[str]
-    """The upstreams to which the hook may send requests of its own; it reaches no others."""
     file: Required[str]
     """The script, seen from the configuration's directory, or the name of one that an installed
     package offers; read with the configuration."""
@@ -288,28 +292,10 @@ class Pool(TypedDict, total=False):
     """How old a connection may become; an older one is not used again."""
 
 
-class PythonHook(TypedDict, total=False):
+class PythonHook(HookOptions, total=False):
     """Filter: a hook written in Python."""
-    name: str
-    """What counters, the log and errors call it; made of the place of its code unless set."""
-    deadline: Duration
-    """Longest time that one call may take, or off; native code is never stopped by it."""
-    on_error: Literal["fail", "skip"]
-    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
-    answered), or it goes on as if the hook had said nothing."""
-    body: Literal["none", "buffered", "stream"]
-    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
-    body_max: str
-    """Longest body that is held for it; a longer request is answered with 413, a longer response
-    with 502."""
-    phases: (
-        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
-    )
-    """Only in these phases it is called; in all for which it has code unless set."""
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
-    fetch: Sequence[str]
-    """The upstreams to which the hook may send requests of its own; it reaches no others."""
     object: Required[str]
     """module:name of a function or class, path/file.py:name seen from the configuration's
     directory, or the name of a hook that an installed package offers."""

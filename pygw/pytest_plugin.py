@@ -16,9 +16,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .testing import Gateway, MakeGateway, MakeHook
+    from .testing import Cost, Gateway, MakeGateway, MakeHook
 
 GATEWAYS: pytest.StashKey[list[Gateway]] = pytest.StashKey()
+
+
+COSTS: pytest.StashKey[list[Cost]] = pytest.StashKey()
+OPTION = "--pygw-costs"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--pygw-costs` tells at the end what a call of each hook costs."""
+    parser.addoption(OPTION, action="store_true", help="tell what a call of each hook costs")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What hooks cost, as far as it was asked for."""
+    costs = config.stash.get(COSTS, [])
+    if costs:
+        from .testing.cost import table
+
+        terminalreporter.section("cost of hooks, a call")
+        for line in table(costs):
+            terminalreporter.line(line)
 
 
 @pytest.fixture
@@ -59,8 +79,16 @@ def _kept(request: pytest.FixtureRequest, gateway: Gateway) -> Gateway:
 
 
 def _close(request: pytest.FixtureRequest) -> None:
-    for gateway in request.node.stash.get(GATEWAYS, []):
-        gateway.close()
+    made = request.node.stash.get(GATEWAYS, [])
+    try:
+        if request.config.getoption(OPTION):
+            from .testing.cost import costs_of
+
+            found = request.config.stash.setdefault(COSTS, [])
+            found += costs_of(made, found)
+    finally:
+        for gateway in made:
+            gateway.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -118,7 +118,8 @@ class Supervisor:
     """One running gateway: `run` serves until a signal ends it and gives the exit code.
 
     `on_ready` is called once, with the open listeners, when every worker serves. `load` reads the
-    configuration again, for a reload; ConfigError says why it cannot.
+    configuration again, for a reload; ConfigError says why it cannot. `tell` finds the place in the
+    configuration that a worker's message is about.
     """
 
     def __init__(
@@ -127,11 +128,13 @@ class Supervisor:
         on_ready: Callable[[Sequence[OpenListener]], None] = lambda _: None,
         options: Options | None = None,
         load: Callable[[], Config] | None = None,
+        tell: Callable[[str], str] = str,
     ) -> None:
         self._config = config
         self._on_ready = on_ready
         self._options = options or Options()
         self._load = load
+        self._placed = tell
         self._pseudonym = new_pseudonym()
         self._now: Generation | None = None
         self._shared_fd = -1
@@ -166,7 +169,7 @@ class Supervisor:
             await _cancel(reloading)
             return await self._end_all()
         except (ListenError, StartFailed, OSError, ImportError) as error:
-            log.error("%s", error)
+            log.error("%s", self._placed(str(error)))
             return 1
         finally:
             await _cancel(reloading)
@@ -313,8 +316,9 @@ class Supervisor:
             try:
                 await self._reload(self._load)
             except (ConfigError, ListenError, Refused, OSError) as error:
+                number = self._generation.number
                 log.error(
-                    "reload refused: %s (still serving plan %d)", error, self._generation.number
+                    "reload refused: %s (still serving plan %d)", self._placed(str(error)), number
                 )
 
     async def _reload(self, load: Callable[[], Config]) -> None:

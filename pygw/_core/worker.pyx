@@ -15,6 +15,7 @@ from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
 from pygw._core.access_log cimport access_log_flush, access_log_reopen
 from pygw._core.build cimport plan_build_within, plan_bytes, plan_free
 from pygw._core.down cimport down_t
+from pygw._core.hooks cimport runtime_find
 from pygw._core.host cimport *
 from pygw._core.libs.uv cimport loop_ptr, uv_loop_t
 from pygw._core.limits cimport PLAN_BYTES_MAX, PLANS_MAX, RESERVED_FILES
@@ -42,6 +43,12 @@ def plan_check(bytes plan_json not None):
     """Raises PlanError (a ValueError), naming the place and the fault, for a plan that no worker
     would take. Legal on any thread, and where no worker is."""
     plan_free(plan_build_within(plan_json, PLAN_BYTES_MAX))
+
+
+def hook_check(str runtime, bytes code, str file, config) -> None:
+    """Raises ValueError for a hook that no worker would take: HookConfigError, if that is because
+    of its configuration. Imports code in Python; legal on any thread, and where no worker is."""
+    runtime_find(runtime)[1](code, file, config)
 
 
 cdef class Worker:

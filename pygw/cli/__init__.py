@@ -24,6 +24,7 @@ COMMANDS = {
     "routes": "routes",
     "explain": "explain",
     "import": "import_",
+    "hook": "hook",
     "gen": "gen",
     "doctor": "doctor",
 }

@@ -52,15 +52,14 @@ def command(config: str | None, form: str, strict: bool) -> None:
 
 def check_plan(loaded: Loaded) -> None:
     """Build the plan and let the data plane compile it; ConfigError is what it refuses."""
-    from ..config.errors import ConfigError, Problem
     from ..plan import build_plan, serialise_plan
+    from ..plan.refusal import refusal
 
     core = import_module("pygw._core.worker")
     try:
         core.plan_check(serialise_plan(build_plan(loaded.config, 1, "pygw-check")))
     except ValueError as error:
-        message = f"the data plane refuses the plan: {loaded.secrets.mask_text(str(error))}"
-        raise ConfigError([Problem((), message)], loaded.file, loaded.text) from None
+        raise refusal(loaded, error) from None
 
 
 def _tell(form: str, text: str, report: dict[str, Any]) -> None:

@@ -44,11 +44,12 @@ def command(
 
     from ..explain.report import Explainer
     from ..explain.text import render_report
+    from ..plan.refusal import refusal
 
     try:
         explainer = Explainer(loaded)
     except ValueError as error:
-        fail(f"the data plane refuses the plan: {loaded.secrets.mask_text(str(error))}")
+        fail(str(refusal(loaded, error)))
     try:
         report = explainer.report(request)
     finally:

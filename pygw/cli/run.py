@@ -20,6 +20,7 @@ from .common import fail, find_config
 
 if TYPE_CHECKING:
     from ..config import Config
+    from ..config.load import Loaded
     from ..listeners import OpenListener
     from ..watch import Looks
 
@@ -43,6 +44,7 @@ class ConfigFile:
     path: str
     overrides: Mapping[str, Any]
     looks: Looks = field(default_factory=dict)
+    loaded: Loaded | None = None
 
     def load(self) -> Config:
         """The configuration as the file says it now; ConfigError when it is wrong."""
@@ -57,7 +59,14 @@ class ConfigFile:
         finally:
             self.looks = files.looks
         self.looks = {path: files.looks[path] for path in loaded.files}
+        self.loaded = loaded
         return loaded.config
+
+    def told(self, text: str) -> str:
+        """A worker's message, with the place in the file that it is about."""
+        from ..plan.refusal import told
+
+        return text if self.loaded is None else told(self.loaded, text)
 
 
 @click.command("run")
@@ -109,7 +118,12 @@ def _serve(job: Job, watch: bool, libraries: Mapping[str, str]) -> int:
 
     async def serve() -> int:
         file = job.file
-        supervisor = Supervisor(job.config, announce, load=file.load if file else None)
+        supervisor = Supervisor(
+            job.config,
+            announce,
+            load=file.load if file else None,
+            tell=file.told if file else str,
+        )
         watching = None
         if watch and file is not None:
             watching = asyncio.create_task(_watch(file, supervisor.reload))

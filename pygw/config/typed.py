@@ -40,27 +40,44 @@ Network = str | IPv4Address | IPv4Network | IPv6Address | IPv6Network
 OWN = ("$schema", "listeners", "upstreams", "routes")
 """Keys of the whole that methods of Gateway stand for."""
 
+WITH_OPTIONS = ("LuaHook", "PythonHook")
+"""Entries whose common keys are a type of their own, which tests of hooks take too."""
+
 
 def render_keys(schema: Schema) -> str:
     """The text of the module."""
     whole = {key: inner for key, inner in schema["properties"].items() if key not in OWN}
     about = "What holds for the whole gateway."
-    blocks = [HEAD]
+    options = _options(schema)
+    blocks = [HEAD, _render("HookOptions", options)]
     for name, part in schema["$defs"].items():
-        if name != "Reference":
+        if name in WITH_OPTIONS:
+            own = {
+                k: one for k, one in part["properties"].items() if k not in options["properties"]
+            }
+            blocks.append(_render(name, {**part, "properties": own}, "HookOptions"))
+        elif name != "Reference":
             blocks.append(_render(name, part))
     blocks.append(_render("Settings", {"properties": whole, "description": about}))
     return "\n\n".join(blocks)
 
 
-def _render(name: str, part: Schema) -> str:
+def _options(schema: Schema) -> Schema:
+    """What the entries of hooks have in common, but for their configuration."""
+    one, other = (schema["$defs"][name]["properties"] for name in WITH_OPTIONS)
+    shared = {key: inner for key, inner in one.items() if key in other and key != "config"}
+    about = "What an entry for a hook may say besides its code and its configuration."
+    return {"properties": shared, "description": about}
+
+
+def _render(name: str, part: Schema, base: str = "TypedDict") -> str:
     keys = part.get("properties", {})
     required = part.get("required", ())
     if any(keyword.iskeyword(key) or not key.isidentifier() for key in keys):
         items = ", ".join(f'"{key}": {_wrapped(inner, key in required)}' for key, inner in
                           keys.items())  # fmt: skip
         return f'{name} = TypedDict("{name}", {{{items}}}, total=False)\n'
-    lines = [f"class {name}(TypedDict, total=False):", _quoted(part["description"])]
+    lines = [f"class {name}({base}, total=False):", _quoted(part["description"])]
     for key, inner in keys.items():
         lines.append(_line(key, _wrapped(inner, key in required)))
         lines.append(_quoted(inner["description"]))

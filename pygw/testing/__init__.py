@@ -15,6 +15,7 @@ Read next: `docs/testing.md`.
 from __future__ import annotations
 
 from ..config.errors import ConfigError
+from .cost import Cost
 from .gateway import Gateway, RequestParts, Response
 from .hook_config import HookOptions
 from .making import MakeGateway, MakeHook
@@ -25,6 +26,7 @@ from .runs import HookFailed, HookRun, LogLine
 __all__ = [
     "Answer",
     "ConfigError",
+    "Cost",
     "Fields",
     "Gateway",
     "Headers",

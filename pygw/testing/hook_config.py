@@ -8,14 +8,26 @@ Read next: `gateway`.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from ..config.app import plain_data
 from ..config.hook_files import KEYS, place_hook_files
 from ..config.load import Loaded, check_object, load
+from ..keys import HookOptions
 from ..plan import build_plan, serialise_plan
+
+__all__ = [
+    "Entry",
+    "HookOptions",
+    "config_of_hook",
+    "load_for_test",
+    "plan_of",
+    "split_hook",
+    "upstreams_of",
+]
 
 Entry = Mapping[str, Any] | str
 """An entry of a middleware list, as a configuration has it."""
@@ -27,17 +39,6 @@ LISTENERS = [{"bind": "127.0.0.1:8080"}]
 """What a mapping without listeners has: nobody binds them."""
 
 SUFFIXES = {".lua": "lua", ".so": "native", ".py": "python"}
-
-
-class HookOptions(TypedDict, total=False):
-    """The keys of a hook's entry, but for its place and `config`; as docs/configuration.md."""
-
-    name: str
-    deadline: str
-    on_error: Literal["fail", "skip"]
-    body: Literal["none", "buffered", "stream"]
-    body_max: str
-    phases: Sequence[str]
 
 
 def split_hook(hook: str | os.PathLike[str]) -> tuple[str, str]:
@@ -66,13 +67,17 @@ def config_of_hook(
     before: Sequence[Entry],
     after: Sequence[Entry],
 ) -> dict[str, Any]:
-    """One route for everything, through one hook, to one service."""
+    """One route for everything, through one hook, to one service; and upstreams for its fetch."""
     kind, place = split_hook(hook)
     entry: dict[str, Any] = {KEYS[kind]: place, **options}
     if config is not None:
         entry["config"] = dict(config)
+    fetched = {
+        name: {"targets": [f"http://127.0.0.1:{port}"]}
+        for port, name in enumerate(options.get("fetch", ()), 9001)
+    }
     return {
-        "upstreams": {"origin": {"targets": [f"http://{ORIGIN}"]}},
+        "upstreams": {"origin": {"targets": [f"http://{ORIGIN}"]}, **fetched},
         "routes": [
             {
                 "name": "all",
@@ -102,6 +107,15 @@ def plan_of(loaded: Loaded) -> bytes:
     plan = build_plan(loaded.config, 1, "pygw-test")
     plan["access_log"] = {"format": "json"}
     return serialise_plan(plan)
+
+
+def upstreams_of(plan: bytes) -> dict[str, str]:
+    """The name of the upstream at each address, as a worker connects to it."""
+    return {
+        target.get("path") or f"{target['host']}:{target['port']}": upstream["name"]
+        for upstream in json.loads(plan)["upstreams"]
+        for target in upstream["targets"]
+    }
 
 
 def _shown(base: str | os.PathLike[str] | None) -> str:

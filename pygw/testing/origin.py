@@ -55,6 +55,12 @@ class Origin:
         """Takes requests and never answers, until `answer`."""
         self.answer(after_s=float("inf"))
 
+    def twin(self) -> Origin:
+        """One that answers the same, and has got nothing yet."""
+        twin = Origin()
+        twin.handler, twin.policy, twin._usual = self.handler, self.policy, self._usual
+        return twin
+
     def answer_to(self, seen: Seen) -> Answer:
         """What it answers to a request."""
         self.requests.append(seen)
@@ -87,11 +93,16 @@ class Link:
     due_ms: float | None = None
     waiting: list[bytes] = field(default_factory=list)
     ends: bool = False
-    current: Seen | None = None
+    over: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether it stays open with nothing asked and nothing answered."""
+        return not (self.over or self.waiting or self.due_ms is not None or self.end.closed)
 
     def listen(self, now_ms: int) -> Seen | None:
         """A request that has come whole since, which is then answered when its time is there."""
-        if self.waiting or self.due_ms is not None or self.end.closed:
+        if not self.idle:
             return None
         data = self.end.received()
         found = read_message(data, self.read)
@@ -122,4 +133,5 @@ class Link:
             self.due_ms = None
             if self.ends and not self.end.closed:
                 self.end.finish()
+                self.over = True
         return True

@@ -121,6 +121,10 @@ class Stage:
     # --- steps ------------------------------------------------------------------------------------
 
     def _serve(self, link: Link) -> bool:
+        if link.origin.policy != "accept" and link.idle:
+            self.turns.do(link.end.finish)  # else the next request would go over it
+            link.over = True
+            return True
         seen = link.listen(self.worker.now_ms)
         if seen is not None:
             self.seen.append(seen)

@@ -57,6 +57,7 @@ class Turns:
             gathered: Any = asyncio.gather(*left, return_exceptions=True)
             gathered.add_done_callback(lambda _: self.loop.stop())
             self._run()
+        self.do(lambda: None)  # whoever waits for a task's end hears of it: threads of anyio do
         self.loop.close()
 
     def _run(self) -> None:

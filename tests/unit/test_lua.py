@@ -214,7 +214,7 @@ def test_a_declared_configuration_is_checked_and_given() -> None:
         (None, "config.key is required by hook.lua"),
         ({"key": 1}, "config.key must be a string"),
         ({"key": "k", "kye": 1}, "config.kye is unknown to hook.lua, which declares key, level"),
-        ({"key": "k", "level": 1.5}, "config.level must be a integer"),
+        ({"key": "k", "level": 1.5}, "config.level must be an integer"),
     ]:
         with pytest.raises(ValueError, match=complaint), serving(lua(code, config=config)):
             pass

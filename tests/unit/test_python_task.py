@@ -31,6 +31,8 @@ def run(coro: Coroutine[Any, Any, Any], cancel: bool = False) -> Any:
     loop.call_soon(begin)
     loop.call_later(5, loop.stop)
     loop.run_forever()
+    loop.call_soon(loop.stop)  # callbacks of the end: threads of anyio hear of it so
+    loop.run_forever()
     loop.close()
     return ended[0].result()
 

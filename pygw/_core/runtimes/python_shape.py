@@ -13,6 +13,8 @@ from dataclasses import dataclass, is_dataclass
 from types import ModuleType
 from typing import Any, get_type_hints
 
+from pygw._core.runtimes.config_error import HookConfigError
+
 PHASES = ("request", "request_body", "attempt", "response", "response_body", "log")
 MARK = "__pygw_hook__"
 """Where `pygw.hooks.hook` leaves what it was told, on a function or a class."""
@@ -124,7 +126,8 @@ def _checked(function: Any, phase: str, hook: str) -> Any:
 
 def _refuse_config(config: object, hook: str) -> None:
     if config not in (None, {}):
-        raise ValueError(f"{hook}: takes no config; a class with __init__(config) does")
+        why = "takes no config; a class with __init__(config) does"
+        raise HookConfigError(f"{hook}: {why}", [((), f"{hook} {why}")])
 
 
 def _instance(cls: type, config: object, hook: str) -> object:
@@ -167,7 +170,7 @@ def _validated(kind: Any, config: object, hook: str) -> Any:
     try:
         return TypeAdapter(kind).validate_python({} if config is None else config)
     except ValidationError as error:
-        raise ValueError(_told(error, hook)) from None
+        raise _told(error, hook) from None
     except PydanticUserError as error:
         raise ValueError(f"{hook}: config cannot be checked: {error}") from None
 
@@ -188,16 +191,17 @@ def _keywords(
     try:
         checked = model.model_validate({} if config is None else config)
     except ValidationError as error:
-        raise ValueError(_told(error, hook)) from None
+        raise _told(error, hook) from None
     return {name: getattr(checked, name) for name in fields}
 
 
-def _told(error: Any, hook: str) -> str:
+def _told(error: Any, hook: str) -> HookConfigError:
+    problems = [(one["loc"], one["msg"]) for one in error.errors(include_url=False)]
     lines = [
-        f"{'.'.join(['config', *(str(part) for part in one['loc'])])}: {one['msg']}"
-        for one in error.errors(include_url=False, include_input=False)
+        f"{'.'.join(['config', *(str(part) for part in path)])}: {message}"
+        for path, message in problems
     ]
-    return f"{hook}: " + "; ".join(lines)
+    return HookConfigError(f"{hook}: " + "; ".join(lines), problems)
 
 
 # --- compiled modules -----------------------------------------------------------------------------

@@ -18,13 +18,14 @@ end
 -- Functions on one head: side 0 is the request's, 1 the response's.
 local function head(name, side)
   local H = {}
+  --: head.header(name: string): string?  The first field of the name, in any case, or nil.
   function H.header(field)
     field = need_text(name .. ".header", field, 1)
     local h = header_find(ctx, side, field, #field, nil)
     if h == nil then return nil end
     return text(h.value.ptr, h.value.len)
   end
-  -- A list of {name, value}, of all fields or of those of one name.
+  --: head.headers(name?: string): string[][]  All fields {name, value}, or one name's.
   function H.headers(field)
     local out, n = {}, 0
     local h
@@ -45,18 +46,21 @@ local function head(name, side)
     end
     return out
   end
+  --: head.set_header(name: string, value: string|number)  In place of all of the name.
   function H.set_header(field, value)
     field = need_text(name .. ".set_header", field, 1)
     value = need_text(name .. ".set_header", value, 2)
     local code = header_set(ctx, side, field, #field, value, #value)
     if code ~= 0 then refuse(name .. ".set_header", code) end
   end
+  --: head.add_header(name: string, value: string|number)  One more field.
   function H.add_header(field, value)
     field = need_text(name .. ".add_header", field, 1)
     value = need_text(name .. ".add_header", value, 2)
     local code = header_add(ctx, side, field, #field, value, #value)
     if code ~= 0 then refuse(name .. ".add_header", code) end
   end
+  --: head.del_header(name: string): integer  Takes the name out: how many they were.
   function H.del_header(field)
     field = need_text(name .. ".del_header", field, 1)
     local code = header_del(ctx, side, field, #field)
@@ -73,6 +77,15 @@ local function view(what)
   return v
 end
 
+--: req.method: string  Written too: the service gets it; the route stays.
+--: req.scheme: string  http or https.
+--: req.authority: string  Host and port as the client said them.
+--: req.path: string  Written too; as it came, escapes and all.
+--: req.query: string  Written too; what follows the ?.
+--: req.client: string  The client's address, behind trusted proxies.
+--: req.id: string  The request's id, of the client's making or ours.
+--: req.version: number  1.0 or 1.1.
+--: req.body: string?  Written too, in request_body; nil where no body is.
 local GET = {}
 for _, name in pairs { "method", "scheme", "authority", "path", "query", "client" } do
   GET[name] = function() return span_text(view("req." .. name)[name]) end
@@ -103,6 +116,8 @@ local SET = {
   body = setter("req.body", api.body_set),
 }
 
+--: resp.status: integer  Written too.
+--: resp.body: string?  Written too, in response_body; nil where no body is.
 local RESP_GET = {
   status = function()
     local v = response(ctx)
@@ -154,6 +169,7 @@ local GW = copy(P.coding, { json = copy(json, {}), kv = P.kv, null = null,
 GW.json.array, GW.json.null = P.array, null
 
 local LEVELS = { debug = 0, info = 1, warning = 2, warn = 2, error = 3 }
+--: gw.log(level: "debug"|"info"|"warning"|"error", text: any)  A line on standard error.
 function GW.log(level, message)
   local n = LEVELS[level]
   if not n then error("gw.log: the level is debug, info, warning or error", 2) end
@@ -167,6 +183,7 @@ local function var_get(name)
   if s == nil then return nil end
   return span_text(s)
 end
+--: gw.var: table<string,string?>  Texts that all hooks of an exchange share.
 local VAR_META = {
   __metatable = false,
   __index = function(_, name) return var_get(name) end,
@@ -177,7 +194,7 @@ local VAR_META = {
   end,
 }
 
--- gw.reply(status [, headers [, body]]): the answer is the hook's own.
+--: gw.reply(status: integer, headers?: table<string,string|string[]>|string, body?: string)  Once.
 function GW.reply(status, headers, body)
   if type(status) ~= "number" then error("gw.reply: the status must be a number", 2) end
   if type(headers) == "string" and body == nil then headers, body = nil, headers end
@@ -200,12 +217,14 @@ function GW.reply(status, headers, body)
   end
 end
 
--- Ends the exchange without an answer of the hook's.
+--: gw.abort()  Ends the exchange without an answer.
 function GW.abort() shared.aborted = 1 end
 
+--: gw.now(): number  Seconds since 1970.
 GW.now = function() return host.now() end
 
 local yield = coroutine.yield
+--: gw.sleep(seconds: number)  Waits; the worker goes on with others.
 function GW.sleep(seconds)
   if type(seconds) ~= "number" then error("gw.sleep: seconds must be a number", 2) end
   local code = host.sleep(P.self, seconds * 1000)
@@ -214,6 +233,7 @@ function GW.sleep(seconds)
   shared.mark = 0
 end
 
+--: gw.uuid(): string  A UUID of version 7.
 function GW.uuid()
   if host.uuid(P.self, shared.out) == 0 then error("gw.uuid: only while a request runs", 2) end
   return text(shared.out, 36)
@@ -267,6 +287,7 @@ local registry, refill, loadstring = P.registry, P.refill, loadstring
 local declared = {}
 local load = load
 
+--: gw.config: table<string,any>  The hook's configuration, checked, with defaults.
 registry[2] = function(code, code_len, file, file_len, config, config_len)
   file = text(ffi.cast("const char *", file), file_len)
   local env = P.environment()

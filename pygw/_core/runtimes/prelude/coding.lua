@@ -9,6 +9,7 @@ P.coding = C
 local HEX = {}
 for i = 0, 255 do HEX[i] = string.format("%02x", i) end
 local concat = table.concat
+--: gw.hex(text: string): string  Bytes as lower-case hexadecimal.
 function C.hex(s)
   s = need_text("gw.hex", s, 1)
   local out = {}
@@ -24,10 +25,14 @@ local function digest_function(name, kind)
     return text(shared.out, size)
   end
 end
+--: gw.sha256(text: string): string  The digest's bytes.
+--: gw.sha1(text: string): string  The digest's bytes.
+--: gw.sha512(text: string): string  The digest's bytes.
 C.sha256 = digest_function("gw.sha256", 0)
 C.sha1 = digest_function("gw.sha1", 1)
 C.sha512 = digest_function("gw.sha512", 2)
 local KINDS = { sha256 = 0, sha1 = 1, sha512 = 2 }
+--: gw.hmac(key: string, text: string, digest?: "sha256"|"sha1"|"sha512"): string  The code's bytes.
 function C.hmac(key, message, kind)
   key, message = need_text("gw.hmac", key, 1), need_text("gw.hmac", message, 2)
   kind = KINDS[kind or "sha256"]
@@ -37,7 +42,7 @@ function C.hmac(key, message, kind)
   return text(shared.out, size)
 end
 
--- In time that does not tell where two secrets differ.
+--: gw.equal(a: string, b: string): boolean  Compares secrets, in time that tells nothing of them.
 function C.equal(a, b)
   a, b = need_text("gw.equal", a, 1), need_text("gw.equal", b, 2)
   if #a ~= #b then return false end
@@ -116,6 +121,10 @@ local function decoder(name, from, padded)
     return text(out, at)
   end
 end
+--: gw.base64.encode(text: string): string  With the padding (RFC 4648 section 4).
+--: gw.base64.decode(text: string): string?  nil for what is none.
+--: gw.base64.encode_url(text: string): string  For URLs, without padding (section 5).
+--: gw.base64.decode_url(text: string): string?  nil for what is none.
 C.base64 = {
   encode = encoder("gw.base64.encode", PLAIN, true),
   decode = decoder("gw.base64.decode", FROM_PLAIN, true),

@@ -59,7 +59,8 @@ local function fields(headers)
   end
 end
 
--- gw.fetch(upstream [, {method, path, headers, body, timeout}]) -> answer, or nil, why, cause
+-- An answer; or nil, why, and the cause as in the access log.
+--: gw.fetch(upstream: string, options?: pygw.Fetch): pygw.Fetched?, string?, string?  Waits for it.
 function P.fetch(upstream, options)
   upstream = need_text("gw.fetch", upstream, 1)
   if options == nil then options = {} end

@@ -7,6 +7,7 @@ local floor, huge = math.floor, math.huge
 local check, steps = P.check, P.steps
 local DEPTH = 64
 
+--: gw.null: table  What null is in JSON.
 local null = setmetatable({}, { __tostring = function() return "null" end, __metatable = false,
   __newindex = function() error("gw.null cannot be changed", 2) end })
 P.null = null
@@ -215,6 +216,8 @@ local function encode_table(t, out, depth)
   out[#out + 1] = first and "{}" or "}"
 end
 
+--: gw.json.array: table  An empty list: [].
+--: gw.json.null: table  As gw.null.
 P.array = setmetatable({}, { __tostring = function() return "[]" end, __metatable = false })
 encode_value = function(value, out, depth)
   step()
@@ -241,6 +244,8 @@ encode_value = function(value, out, depth)
 end
 
 P.tostring = tostring
+--: gw.json.decode(text: string): any, string?  The value, or nil and what is wrong.
+--: gw.json.encode(value: any): string  An empty table is {}.
 P.json = {
   decode = decode,
   encode = function(value)

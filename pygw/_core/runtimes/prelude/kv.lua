@@ -56,11 +56,13 @@ local function kv_ttl(what, ttl)
   end
 end
 
+--: gw.kv.get(key: string): string|number|boolean|nil  What is kept in this worker.
 function KV.get(key)
   local e = kv_find(kv_key("gw.kv.get", key))
   if e then return e.value end
   return nil
 end
+--: gw.kv.set(key: string, value: string|number|boolean, ttl?: number)  For ttl seconds.
 function KV.set(key, value, ttl)
   key = kv_key("gw.kv.set", key)
   kv_ttl("gw.kv.set", ttl)
@@ -73,6 +75,7 @@ function KV.set(key, value, ttl)
   end
   kv_put(key, value, ttl)
 end
+--: gw.kv.incr(key: string, by?: number, ttl?: number): number  The sum; ttl holds for a new key.
 function KV.incr(key, by, ttl)
   key = kv_key("gw.kv.incr", key)
   kv_ttl("gw.kv.incr", ttl)
@@ -87,6 +90,7 @@ function KV.incr(key, by, ttl)
   e.value = e.value + by
   return e.value
 end
+--: gw.kv.delete(key: string): boolean  Whether there was one.
 function KV.delete(key)
   local e = kv_find(kv_key("gw.kv.delete", key))
   if e then kv_drop(e) end

@@ -1,0 +1,110 @@
+"""What the data plane says against a plan, at the places of the user's file that it is about.
+
+Owns: the way back from a place in a plan to one in the configuration.
+Runs in: commands and tests; `told` in the supervisor too, which imports no hook code.
+Never does: judge; the data plane has.
+Read next: `pygw/_core/runtimes/config_error.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from ..config.document import Document
+from ..config.errors import ConfigError, Path, Problem
+from ..config.formats import read_document
+from ..config.hook_files import KEYS
+from ..config.interpolate import Sources
+from ..config.load import Loaded
+from ..config.model.hooks import Hook
+
+_PLACE = re.compile(r"routes\[(\d+)\]\.middleware\[(\d+)\](?:\.\w+)*: ")
+_CONFIG = re.compile(r"\bconfig((?:\.[\w-]+|\[\d+\])+)")
+_STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]")
+
+
+def refusal(loaded: Loaded, error: ValueError) -> ConfigError:
+    """The error of a plan that the data plane refused: all that hooks have against it, each at its
+    place, or else what was said. Imports the hooks' code."""
+    document = _document(loaded)
+    problems = [
+        _problem(loaded, document, path, message) for path, message in _hook_problems(loaded)
+    ]
+    return _error(loaded, problems) if problems else told_refusal(loaded, str(error))
+
+
+def told_refusal(loaded: Loaded, text: str) -> ConfigError:
+    """The same by what was said alone, which is the first thing that was wrong; imports nothing."""
+    match = _PLACE.search(text)
+    path: Path = ()
+    message = f"the data plane refuses the plan: {text}"
+    if match is not None:
+        path = _entry_path(loaded, int(match[1]), int(match[2]))
+        message = text[match.end() :]
+        inner = _CONFIG.search(message)
+        if inner is not None:
+            path = (*path, "config", *_steps(inner[1]))
+    return _error(loaded, [_problem(loaded, _document(loaded), path, message)])
+
+
+def told(loaded: Loaded, text: str) -> str:
+    """A message of a worker; if it is about a place in the plan, with that place in the file."""
+    return str(told_refusal(loaded, text)) if _PLACE.search(text) else text
+
+
+def _hook_problems(loaded: Loaded) -> Iterator[tuple[Path, str]]:
+    core: Any = import_module("pygw._core.worker")
+    errors: Any = import_module("pygw._core.runtimes.config_error")
+    for path, language, hook in _hooks(loaded):
+        code = getattr(hook, KEYS[language])
+        try:
+            core.hook_check(language, code.code.encode(), code.file, hook.config)
+        except errors.HookConfigError as error:
+            for inner, message in error.problems:
+                yield (*path, "config", *inner), message
+        except ValueError as error:
+            yield (*path, KEYS[language]), str(error)
+
+
+def _hooks(loaded: Loaded) -> Iterator[tuple[Path, str, Hook]]:
+    for number, route in enumerate(loaded.config.routes):
+        for place, entry in enumerate(route.middleware):
+            for language in KEYS:
+                hook = getattr(entry, language)
+                if hook is not None:
+                    yield ("routes", number, "middleware", place, language), language, hook
+
+
+def _entry_path(loaded: Loaded, route: int, place: int) -> Path:
+    """The place of a filter in the configuration: what is off there is not in the plan."""
+    entries = loaded.config.routes[route].middleware
+    there = [
+        at
+        for at, entry in enumerate(entries)
+        if entry.maintenance is None or entry.maintenance.enabled
+    ]
+    path: Path = ("routes", route, "middleware", there[place])
+    kinds = [kind for kind in KEYS if getattr(entries[there[place]], kind) is not None]
+    return (*path, *kinds)
+
+
+def _steps(text: str) -> Path:
+    return tuple(name or int(number) for name, number in _STEP.findall(text))
+
+
+def _document(loaded: Loaded) -> Document:
+    if not loaded.text:
+        return Document(loaded.file, "")
+    return read_document(loaded.text, loaded.file, Sources({}))
+
+
+def _problem(loaded: Loaded, document: Document, path: Path, message: str) -> Problem:
+    shown = loaded.secrets.mask_text(message)
+    return document.problem(path, shown) if path else Problem((), shown)
+
+
+def _error(loaded: Loaded, problems: list[Problem]) -> ConfigError:
+    return ConfigError(problems, loaded.file, loaded.text)
