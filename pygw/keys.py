@@ -36,6 +36,12 @@ class HookOptions(TypedDict, total=False):
         Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
     )
     """Only in these phases it is called; in all for which it has code unless set."""
+    reads: Sequence[str]
+    """All that the hook sees: what is not named is not there for it; everything unless set."""
+    writes: Sequence[str]
+    """All that the hook may change or do: anything else is an error; everything unless set."""
+    cache: HookCache
+    """Keep what a pure hook of the phase request decided; off unless set."""
     fetch: Sequence[str]
     """The upstreams to which the hook may send requests of its own; it reaches no others."""
 
@@ -123,6 +129,15 @@ class Headers(TypedDict, total=False):
     """What the service is told."""
     response: FieldEdits
     """What the client is told."""
+
+
+class HookCache(TypedDict, total=False):
+    """Decisions of a pure hook that a worker keeps."""
+    key: Required[str]
+    """What tells requests of one decision from others, a template: it holds all that the hook
+    reads."""
+    ttl: Required[Duration]
+    """How long a decision is kept."""
 
 
 class Ip(TypedDict, total=False):
@@ -271,6 +286,12 @@ class NativeHook(TypedDict, total=False):
     """Only in these phases it is called; in all for which it has code unless set."""
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
+    reads: Sequence[str]
+    """All that the hook sees: what is not named is not there for it; everything unless set."""
+    writes: Sequence[str]
+    """All that the hook may change or do: anything else is an error; everything unless set."""
+    cache: HookCache
+    """Keep what a pure hook of the phase request decided; off unless set."""
     file: Required[str]
     """The shared object, seen from the configuration's directory, or the name of one that an
     installed package offers; a copy of it is loaded."""

@@ -15,6 +15,7 @@ from pygw._core.fault cimport (
     E_CORE_MEMORY, E_HOOK_ABORTED, E_HOOK_FAILED, E_HOOK_LATE, E_HOOK_RESPONSE)
 from pygw._core.filters.verdict cimport verdict_refuse
 from pygw._core.headers cimport headers_add, headers_set
+from pygw._core.hook_mask cimport mask_allows
 from pygw._core.hooks cimport hook_enter, hook_leave, hook_log
 from pygw._core.limits cimport HOOK_ERROR_MAX
 from pygw._core.reply cimport reply_set
@@ -112,6 +113,8 @@ cdef verdict_t call_verdict(hook_call_t* call, outcome_t outcome) noexcept nogil
     if outcome == OUTCOME_REPLY:
         return call_reply(call)
     if outcome == OUTCOME_ABORT:
+        if unlikely(not mask_allows(call.hook.writes, FIELD_REPLY)):
+            return call_wrong(call, b"ends the request, but its writes does not name reply")
         if call.x.error == 0:
             call.x.error = E_HOOK_ABORTED
         return VERDICT_ABORT

@@ -18,6 +18,7 @@ from pygw._core.address cimport address_text
 from pygw._core.block cimport blocks_fini, blocks_init
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
+from pygw._core.hook_mask cimport mask_views
 from pygw._core.limits cimport HOOK_LINE_MAX, HOOK_LOG_LINES, HOOK_LOG_MS
 from pygw._core.types.exchange cimport exchange_t, host_t, plan_t, PHASE_RESPONSE
 from pygw._core.types.hook cimport (
@@ -160,12 +161,14 @@ cdef void hook_views(hook_call_t* call) noexcept nogil:
         if call.body.ptr != NULL:
             r.body = call.body
             r.has_body = call.hook.body == HOOK_BODY_WHOLE
-        return
-    s.status = x.response.status
-    s.headers = x.response.half.headers.items
-    s.header_count = x.response.half.headers.count
-    s.body = call.body
-    s.has_body = call.body.ptr != NULL and call.hook.body == HOOK_BODY_WHOLE
+    else:
+        s.status = x.response.status
+        s.headers = x.response.half.headers.items
+        s.header_count = x.response.half.headers.count
+        s.body = call.body
+        s.has_body = call.body.ptr != NULL and call.hook.body == HOOK_BODY_WHOLE
+    if unlikely(call.hook.reads != NULL):
+        mask_views(call)
 
 
 cdef hook_call_t* hook_enter(hook_call_t* call) noexcept nogil:

@@ -21,6 +21,7 @@ from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOW
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
 from pygw._core.exchange cimport exchange_tunnel_ended
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
+from pygw._core.hook_cache cimport hook_cache_fini, hook_cache_forget, hook_cache_init
 from pygw._core.hooks cimport hooks_fini, hooks_init, hooks_load, hooks_release
 from pygw._core.ids cimport ids_init, ids_random
 from pygw._core.listener cimport (
@@ -131,6 +132,7 @@ cdef void on_down_closed(downs_t* home) noexcept nogil:
 
 cdef void on_plan_unpin(downs_t* home, plan_t* plan) noexcept nogil:
     cdef worker_t* w = <worker_t*>home.host.worker
+    hook_cache_forget(&w.hooks.cache, plan)
     hooks_release(&w.hooks, plan)
     plan_untie(w, plan)
     w.plans -= 1
@@ -207,6 +209,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     buffers_init(&w.buffers, BUFFERS_BYTES_MAX)
     malformed_init(&w.malformed, counters)
     hooks_init(&w.hooks, &w.host, hook_host())
+    hook_cache_init(&w.hooks.cache)
     detacheds_init(&w.detacheds, &w.host, on_detached_unpin)
     deflaters_init(&w.deflaters, &w.buffers)
     transports_init(&w.transports, loop, &w.buffers)
@@ -247,6 +250,7 @@ cdef void host_fini(worker_t* w) noexcept nogil:
     downs_fini(&w.downs)
     pools_fini(&w.pools)
     standings_fini(&w.standings)
+    hook_cache_fini(&w.hooks.cache)
     hooks_fini(&w.hooks)
     detacheds_fini(&w.detacheds)
     transports_fini(&w.transports)

@@ -79,6 +79,12 @@ cdef enum:
     HOOK_LINE_MAX = 1024           # bytes of one line that a hook logs
     HOOK_LOG_LINES = 100           # lines of all hooks within HOOK_LOG_MS
     HOOK_LOG_MS = 10000
+    MASK_NAMES = 64                # names of one kind in `reads` or `writes` of a hook
+    HOOK_CACHE_BUCKETS = 8192      # of the table of kept decisions
+    HOOK_CACHE_ENTRIES = 16384     # decisions that a worker keeps
+    HOOK_CACHE_BYTES = 16777216    # of all of them
+    HOOK_CACHE_BYTES_ONE = 65536   # of one, with its key
+    HOOK_CACHE_OPS = 128           # writes of one
     FETCH_UPSTREAMS_MAX = 16       # upstreams that one hook may fetch from
     FETCHES_MAX = 2048             # requests of hooks of a worker at once
     FETCHES_RUN = 64               # of one run of a hook, one after the other or at once

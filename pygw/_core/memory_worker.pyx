@@ -441,6 +441,7 @@ cdef class MemoryWorker:
             "slices": w.buffers.slices.live, "requests": w.transports.requests.live,
             "deflaters": w.deflaters.running, "hook_calls": w.hooks.calls.live,
             "fetches": w.hooks.fetch_count, "detached": w.detacheds.blocks.live,
+            "kept": w.hooks.cache.count, "kept_bytes": w.hooks.cache.bytes,
             "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,
             "transports": w.transports.live, "tunnels": w.relays.blocks.live}
 

@@ -64,6 +64,8 @@ cdef enum stat:
     ST_MALFORMED_CLIENTS      # times a client passed limits.malformed
     ST_EJECTIONS              # times a target was taken out of rotation
     ST_RETRIES_OVER_BUDGET    # attempts that were not made for lack of budget
+    ST_HOOK_CACHE_HITS        # decisions of hooks that were kept and taken
+    ST_HOOK_CACHE_MISSES      # runs of hooks whose decision may be kept
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

@@ -51,6 +51,8 @@ NAMES = (
     "malformed_clients",
     "ejections",
     "retries_over_budget",
+    "hook_cache_hits",
+    "hook_cache_misses",
 )
 if len(NAMES) != ST_COUNT or ST_COUNT * 8 > STATS_BYTES:
     raise ImportError("stats.pyx and stats.pxd name different counters")

@@ -53,7 +53,8 @@ enum {
     PYGW_E_LATE = -4,             /* that head has left, or there is a reply already */
     PYGW_E_PHASE = -5,            /* it has no meaning in this phase */
     PYGW_E_FULL = -6,             /* a bound, or memory */
-    PYGW_E_NONE = -7              /* there is no such thing */
+    PYGW_E_NONE = -7,             /* there is no such thing */
+    PYGW_E_MASKED = -8            /* the hook's `writes` does not name it */
 };
 
 /* What a plugin may call; `ctx` is that of the call. Bytes that are given are copied. */

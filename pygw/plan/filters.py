@@ -58,6 +58,9 @@ def plan_filter(entry: Middleware, params: Params = ()) -> Plan:
         return _respond(entry.respond, params)
     if entry.redirect is not None:
         return _redirect(entry.redirect, params)
+    for runtime, hook in (("lua", entry.lua), ("python", entry.python), ("native", entry.native)):
+        if hook is not None:
+            return plan_hook(runtime, hook, params)
     return _target_filter(entry, params) or _other_filter(entry)
 
 
@@ -78,9 +81,6 @@ def _target_filter(entry: Middleware, params: Params) -> Plan | None:
 
 
 def _other_filter(entry: Middleware) -> Plan:
-    for runtime, hook in (("lua", entry.lua), ("python", entry.python), ("native", entry.native)):
-        if hook is not None:
-            return plan_hook(runtime, hook)
     if entry.cors is not None:
         return _cors(entry.cors)
     if entry.maintenance is not None:

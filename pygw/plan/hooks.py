@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..config.model.hooks import LuaHook, NativeHook, PythonHook
+from ..config.template import plan_template
 
 NAME_MAX = 64
+Params = Sequence[str]
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str, Any]:
-    """One hook."""
+def plan_hook(
+    runtime: str, hook: LuaHook | PythonHook | NativeHook, params: Params = ()
+) -> dict[str, Any]:
+    """One hook of a route whose path has the names `params`."""
     code = hook.object if isinstance(hook, PythonHook) else hook.file
     said: dict[str, Any] = {
         "deadline_ms": hook.deadline or None,
@@ -41,8 +46,22 @@ def plan_hook(runtime: str, hook: LuaHook | PythonHook | NativeHook) -> dict[str
         "phases": list(hook.phases) if hook.phases is not None else None,
         **said,
         "body_max": hook.body_max,
-        **({"fetch": hook.fetch} if not isinstance(hook, NativeHook) and hook.fetch else {}),
+        **_bounds(hook, params),
     }
+
+
+def _bounds(hook: LuaHook | PythonHook | NativeHook, params: Params) -> dict[str, Any]:
+    """What it may reach and what is kept of it; what is not set is left out."""
+    out: dict[str, Any] = {}
+    if not isinstance(hook, NativeHook) and hook.fetch:
+        out["fetch"] = list(hook.fetch)
+    for key, names in (("reads", hook.reads), ("writes", hook.writes)):
+        if names is not None:
+            out[key] = list(names)
+    if hook.cache is not None:
+        parts = plan_template(hook.cache.key, params)
+        out["cache"] = {"key": parts, "ttl_ms": hook.cache.ttl}
+    return out
 
 
 def hook_name(place: str) -> str:

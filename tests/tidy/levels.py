@@ -14,8 +14,8 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         "types/* libs/* pb/* check limits route_hash view",
         "arena block buffer fault half shortage stats",
         "address affinity answer attempt balance chain cidr_set coding conditions deflater"
-        " detached exchange exchange_memory filters/* forwarding gather headers hook_body hook_run"
-        " hooks"
+        " detached exchange exchange_memory filters/* forwarding gather headers hook_body"
+        " hook_cache hook_mask hook_run hooks"
         " http1_check http1_chunk http1_line http1_read http1_write ids log_line pairs part path"
         " reply retarget router split standing template",
         "runtimes/*",

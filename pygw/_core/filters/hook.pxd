@@ -6,7 +6,8 @@
 # {"filter": "hook", "runtime": "lua", "name": NAME, "file": PATH, "code": TEXT, "config": OBJECT or
 # null, "phases": [PHASE, ...] or null for those that the code has, "deadline_ms": N or null,
 # "on_error": "fail" | "skip", "body": "none" | "buffered" | "stream", "body_max": BYTES}
-# and, where they are: "fetch": [NAME, ...] of the upstreams that it may fetch from
+# and, where they are: "fetch": [NAME, ...] of the upstreams that it may fetch from; "reads",
+# "writes": hook_mask.pxd; "cache": hook_cache.pxd
 #
 # A hook that fails, by any road, is counted, logged and dealt with by its policy: fail answers 500
 # (502 when the service has answered), skip goes on as if it had said nothing; edits that it made

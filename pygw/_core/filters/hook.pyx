@@ -16,6 +16,8 @@ from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.gather cimport gather_continue
 from pygw._core.hook_body cimport (
     half_of, piece_ended, pieces_run, side_of, whole_ended, whole_run, whole_too_long)
+from pygw._core.hook_cache cimport caching_build, hook_cache_keep, hook_cache_take
+from pygw._core.hook_mask cimport mask_build
 from pygw._core.hook_run cimport (
     call_blame, call_drop, call_find, call_give, call_init, call_init_head, call_link, call_run,
     call_take, call_unlink, call_verdict)
@@ -150,6 +152,11 @@ cdef int hook_build(Part part, arena_t* arena, filter_t* out) except -1:
     if hook.body != HOOK_BODY_NONE and not hook.phases & bodies:
         plan_fail(part.at("body"), "the hook has no code for bodies: leave it out")
     fetches_build(part, arena, hook)
+    hook.reads = mask_build(part, "reads", arena)
+    hook.writes = mask_build(part, "writes", arena)
+    hook.caching = caching_build(part, hook, arena)
+    hook.kept = hook.may_wait or hook.caching != NULL
+    hook.watched = hook.writes != NULL or hook.caching != NULL
     ops_fill(hook, &conf.ops)
     out.ops = &conf.ops
     out.conf = conf
@@ -245,7 +252,7 @@ cdef verdict_t call_ended(hook_call_t* call, outcome_t outcome) noexcept nogil:
         return verdict
     if phase == PHASE_REQUEST_BODY or phase == PHASE_RESPONSE_BODY:
         return stream_on(call, outcome)
-    verdict = call_verdict(call, outcome)
+    verdict = head_verdict(call, outcome)
     call_give(call)
     if verdict == VERDICT_NEXT:
         return whole_begin(x, hook, phase)
@@ -272,18 +279,31 @@ cdef inline verdict_t head_run(exchange_t* x, const hook_t* hook, int phase) noe
     cdef outcome_t outcome
     if not hook.phases & 1 << phase:
         return VERDICT_NEXT
-    if likely(not hook.may_wait):
+    if likely(not hook.kept):
         call_init_head(&here, x, hook, phase)
         outcome = call_run(&here)
         return VERDICT_NEXT if likely(outcome == OUTCOME_NEXT) else call_verdict(&here, outcome)
     call = call_take(x, hook, phase)
     if unlikely(call == NULL):
         return VERDICT_ABORT
-    outcome = call_run(call)
+    outcome = OUTCOME_WAIT
+    if hook.caching != NULL:
+        outcome = hook_cache_take(call)
     if outcome == OUTCOME_WAIT:
-        return call_park(call)
-    verdict = call_verdict(call, outcome)
+        outcome = call_run(call)
+        if outcome == OUTCOME_WAIT and hook.may_wait:
+            return call_park(call)
+    verdict = head_verdict(call, outcome)
     call_give(call)
+    return verdict
+
+
+# What the run came to; a decision that may be kept is.
+cdef verdict_t head_verdict(hook_call_t* call, outcome_t outcome) noexcept nogil:
+    cdef verdict_t verdict = call_verdict(call, outcome)
+    if call.record != NULL:
+        if outcome == OUTCOME_NEXT or (outcome == OUTCOME_REPLY and verdict == VERDICT_REPLY):
+            hook_cache_keep(call, outcome)
     return verdict
 
 

@@ -12,6 +12,8 @@ from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport (
     header_id_valid, header_value_valid, headers_remove_name, headers_scan, headers_write)
+from pygw._core.hook_cache cimport *
+from pygw._core.hook_mask cimport mask_allows_name, mask_has_name
 from pygw._core.hooks cimport hook_views
 from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.http1_write cimport http1_reason
@@ -90,13 +92,16 @@ cdef inline header_t* behind(headers_t* hs, const header_t* after) noexcept nogi
 
 cdef const header_t* hook_header_next(void* ctx, int side, const header_t* after) noexcept nogil:
     cdef headers_t* hs = headers_of(ctx, side)
+    cdef const mask_t* reads
     cdef header_t* h
     if unlikely(hs == NULL):
         return NULL
+    reads = (<hooks_t*>ctx).running.hook.reads
     h = behind(hs, after)
     while h < hs.items + hs.count:
         if not h.flags & (HF_REMOVED | HF_HOP):
-            return h
+            if likely(reads == NULL) or mask_has_name(reads, side, h.name):
+                return h
         h += 1
     return NULL
 
@@ -107,7 +112,17 @@ cdef const header_t* hook_header_find(void* ctx, int side, const char* name, uin
     cdef span_t wanted = span(name, name_len)
     if unlikely(hs == NULL or name_len == 0):
         return NULL
+    if unlikely(not mask_allows_name((<hooks_t*>ctx).running.hook.reads, side, wanted)):
+        return NULL
     return headers_scan(behind(hs, after), hs.items + hs.count, wanted, HF_REMOVED | HF_HOP)
+
+
+# Whether a write may be done.
+cdef inline int watch(hook_call_t* call, int what, uint32_t number, span_t name,
+                      span_t value) noexcept nogil:
+    if unlikely(call.hook.watched):
+        return hook_watch(call, what, number, name, value)
+    return 0
 
 
 # --- heads ----------------------------------------------------------------------------------------
@@ -157,10 +172,15 @@ cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) no
     error = field_check(side, name, value, more, &id)
     if unlikely(error != 0):
         return error
+    error = watch(call, OP_HEADER_ADD if more else OP_HEADER_SET, <uint32_t>side, name, value)
+    if unlikely(error != 0):
+        return error
     if not more:
         headers_remove_name(&half.headers, name)
     error = headers_write(&half.headers, &call.x.arena, id, name, value)
-    if side == SIDE_REQUEST:
+    if unlikely(call.hook.reads != NULL):
+        hook_views(call)
+    elif side == SIDE_REQUEST:
         call.hooks.request.headers = half.headers.items
         call.hooks.request.header_count = half.headers.count
     else:
@@ -191,6 +211,9 @@ cdef int hook_header_del(void* ctx, int side, const char* name, uint32_t name_le
         return error
     if unlikely(id == H_HOST):
         return HOST_OURS
+    error = watch(call, OP_HEADER_DEL, <uint32_t>side, span(name, name_len), span(b"", 0))
+    if unlikely(error != 0):
+        return error
     return <int>headers_remove_name(&half.headers, span(name, name_len))
 
 
@@ -216,6 +239,9 @@ cdef int hook_method_set(void* ctx, const char* ptr, uint32_t size) noexcept nog
     number = hook_method_number(span(ptr, size))
     if number < 0 or (number == HTTP_HEAD) != (call.x.request.method == HTTP_HEAD):
         return HOST_BAD
+    error = watch(call, OP_METHOD, 0, span(b"", 0), span(ptr, size))
+    if unlikely(error != 0):
+        return error
     call.x.request.method = <unsigned char>number
     call.x.request.method_name = span(llhttp.method_name(number), size)
     half.flags |= MF_LINE_EDITED
@@ -227,6 +253,9 @@ cdef int hook_path_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil
     cdef hook_call_t* call = (<hooks_t*>ctx).running
     cdef int error = 0
     if unlikely(half_open(call, SIDE_REQUEST, &error) == NULL):
+        return error
+    error = watch(call, OP_PATH, 0, span(b"", 0), span(ptr, size))
+    if unlikely(error != 0):
         return error
     error = retarget_path(call.x, span(b"", 0), span(ptr, size))
     hook_views(call)
@@ -240,6 +269,9 @@ cdef int hook_query_set(void* ctx, const char* ptr, uint32_t size) noexcept nogi
     cdef int error = 0
     cdef span_t copy
     if unlikely(half_open(call, SIDE_REQUEST, &error) == NULL):
+        return error
+    error = watch(call, OP_QUERY, 0, span(b"", 0), span(ptr, size))
+    if unlikely(error != 0):
         return error
     copy = hook_keep(call.x, ptr, size)
     if unlikely(copy.ptr == NULL):
@@ -262,6 +294,9 @@ cdef int hook_status_set(void* ctx, uint32_t status) noexcept nogil:
     if (not 200 <= status <= 599 or call.x.response.status == 101
             or bodiless(status) != bodiless(call.x.response.status)):
         return HOST_BAD
+    error = watch(call, OP_STATUS, status, span(b"", 0), span(b"", 0))
+    if unlikely(error != 0):
+        return error
     call.x.response.status = <uint16_t>status
     call.x.response.reason = http1_reason(status)
     half.flags |= MF_LINE_EDITED

@@ -12,6 +12,8 @@ from pygw._core.buffer cimport (
     buffer_data, buffer_take_sized, buffer_unref, slices_add, slices_clear)
 from pygw._core.check cimport likely, unlikely
 from pygw._core.headers cimport header_value_valid
+from pygw._core.hook_cache cimport *
+from pygw._core.hook_mask cimport mask_allows, mask_allows_name
 from pygw._core.hooks cimport hook_log, hook_views
 from pygw._core.ids cimport ids_t, ids_uuid7, UUID_LENGTH
 from pygw._core.limits cimport (
@@ -30,6 +32,17 @@ from pygw._core.view cimport span
 cdef hook_host_t table
 
 
+cdef span_t nothing = span(b"", 0)
+
+
+# Whether a write may be done.
+cdef inline int watch(hook_call_t* call, int what, uint32_t number, span_t name,
+                      span_t value) noexcept nogil:
+    if unlikely(call.hook.watched):
+        return hook_watch(call, what, number, name, value)
+    return 0
+
+
 cdef inline hook_call_t* running(void* ctx) noexcept nogil:
     return (<hooks_t*>ctx).running
 
@@ -42,6 +55,7 @@ cdef int on_reply(void* ctx, uint32_t status, const char* content_type, uint32_t
     cdef hook_call_t* call = running(ctx)
     cdef exchange_t* x
     cdef reply_t* r
+    cdef int error
     if unlikely(call == NULL):
         return HOST_DEAD
     x = call.x
@@ -49,6 +63,9 @@ cdef int on_reply(void* ctx, uint32_t status, const char* content_type, uint32_t
         return HOST_LATE
     if not 200 <= status <= 599 or not header_value_valid(span(content_type, type_len)):
         return HOST_BAD
+    error = watch(call, OP_REPLY, status, span(content_type, type_len), span(body, body_len))
+    if unlikely(error != 0):
+        return error
     r = <reply_t*>arena_zalloc(&x.arena, sizeof(reply_t))
     if unlikely(r == NULL or body_len > HOOK_BODY_MAX):
         return HOST_FULL
@@ -78,6 +95,9 @@ cdef int on_reply_header(void* ctx, const char* name, uint32_t name_len,
         return error if error != 0 else <int>HOST_OURS
     if not header_value_valid(span(value, value_len)):
         return HOST_BAD
+    error = watch(call, OP_REPLY_HEADER, 0, span(name, name_len), span(value, value_len))
+    if unlikely(error != 0):
+        return error
     if r.fields == NULL:
         r.fields = <header_t*>arena_alloc(&call.x.arena, HOOK_REPLY_FIELDS * sizeof(header_t))
     if unlikely(r.fields == NULL or r.field_count == HOOK_REPLY_FIELDS):
@@ -112,6 +132,9 @@ cdef int on_body_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil:
         return HOST_PHASE                                     # no body can follow that head
     if size > HOOK_BODY_MAX:
         return HOST_FULL
+    error = watch(call, OP_BODY, 0, span(b"", 0), span(b"", 0))
+    if unlikely(error != 0):
+        return error
     copy = buffer_take_sized(x.host.buffers, size)
     if unlikely(copy == NULL):
         return HOST_FULL
@@ -147,6 +170,8 @@ cdef const span_t* on_var_get(void* ctx, const char* name, uint32_t name_len) no
     cdef var_t* v
     if unlikely(call == NULL):
         return NULL
+    if unlikely(not mask_allows_name(call.hook.reads, MASK_VARS, span(name, name_len))):
+        return NULL
     v = var_find(call.x, span(name, name_len), &count)
     return &v.value if v != NULL else NULL
 
@@ -157,10 +182,14 @@ cdef int on_var_set(void* ctx, const char* name, uint32_t name_len,
     cdef uint32_t count = 0
     cdef var_t* v
     cdef span_t copy
+    cdef int error
     if unlikely(call == NULL):
         return HOST_DEAD
     if name_len == 0 or <uint64_t>name_len + value_len > HOOK_VAR_BYTES:
         return HOST_BAD if name_len == 0 else HOST_FULL
+    error = watch(call, OP_VAR, 0, span(name, name_len), span(value, value_len))
+    if unlikely(error != 0):
+        return error
     v = var_find(call.x, span(name, name_len), &count)
     if v == NULL and count >= HOOK_VARS:
         return HOST_FULL
@@ -207,6 +236,8 @@ cdef const span_t* on_request_id(void* ctx) noexcept nogil:
     if unlikely(call == NULL):
         return NULL
     x = call.x
+    if unlikely(not mask_allows(call.hook.reads, FIELD_ID)):
+        return &nothing
     if x.request_id.len == 0:
         text = arena_bytes(&x.arena, UUID_LENGTH)
         if unlikely(text == NULL):
@@ -242,6 +273,8 @@ cdef const char* host_error_text(int error) noexcept nogil:
         return b"this has no meaning in this phase"
     if error == HOST_FULL:
         return b"too much of it, or no memory"
+    if error == HOST_MASKED:
+        return b"the hook's writes does not name it"
     return b"there is no such thing"
 
 

@@ -4,7 +4,7 @@
 # Read next: python_scope.pxd, python_view.pxd.
 
 from pygw._core.runtimes.python_scope cimport Scope
-from pygw._core.types.header cimport headers_t
+from pygw._core.types.header cimport header_t, headers_t
 
 cdef class Headers:
     cdef Scope of
@@ -12,6 +12,7 @@ cdef class Headers:
 
     cdef headers_t* fields(self) except NULL
     cdef Py_ssize_t find(self, object name, Py_ssize_t after) except -2
+    cdef bint shows(self, header_t* h) noexcept
     cdef object value(self, object name, Py_ssize_t place)
     cdef int edit(self, int what, object name, object value) except -1
 

@@ -10,6 +10,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
 from pygw._core.headers cimport headers_scan
+from pygw._core.hook_mask cimport mask_allows_name
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.python_scope cimport *
 from pygw._core.types.exchange cimport exchange_t
@@ -41,10 +42,15 @@ cdef class Headers:
         cdef span_t wanted
         cdef object _held = view_text(name, LATIN_1, &wanted)
         cdef header_t* h
-        if wanted.len == 0:
+        if wanted.len == 0 or not mask_allows_name(self.of.call.hook.reads, self.side, wanted):
             return -1
         h = headers_scan(&hs.items[after + 1], hs.items + hs.count, wanted, HF_REMOVED | HF_HOP)
         return -1 if h == NULL else h - hs.items
+
+    # Whether a field is there for this hook.
+    cdef bint shows(self, header_t* h) noexcept:
+        return not h.flags & (HF_REMOVED | HF_HOP) and mask_allows_name(
+            self.of.call.hook.reads, self.side, h.name)
 
     cdef object value(self, object name, Py_ssize_t place):
         cdef headers_t* hs = self.fields()
@@ -106,7 +112,7 @@ cdef class Headers:
         cdef list found = []
         cdef uint32_t i
         for i in range(hs.count):
-            if not hs.items[i].flags & (HF_REMOVED | HF_HOP):
+            if self.shows(&hs.items[i]):
                 found.append((text(hs.items[i].name), text(hs.items[i].value)))
         return found
 
@@ -127,7 +133,7 @@ cdef class Headers:
         cdef Py_ssize_t count = 0
         cdef uint32_t i
         for i in range(hs.count):
-            count += not hs.items[i].flags & (HF_REMOVED | HF_HOP)
+            count += self.shows(&hs.items[i])
         return count
 
     def __repr__(self) -> str:

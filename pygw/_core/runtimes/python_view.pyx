@@ -14,6 +14,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 from pygw._core.address cimport address_text
 from pygw._core.check cimport likely, unlikely
+from pygw._core.hook_mask cimport mask_allows
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.python_fetch cimport fetch_begin
 from pygw._core.runtimes.python_fields cimport Headers, Vars, headers_view, vars_view
@@ -36,6 +37,11 @@ cdef dict LEVELS = {"debug": LOG_DEBUG, "info": LOG_INFO, "warning": LOG_WARNING
 # --- request and response -------------------------------------------------------------------------
 
 
+# Whether the hook's `reads` names it; what it does not name is empty.
+cdef inline bint may_read(Scope of, uint32_t field) except -1:
+    return mask_allows(call_of(of).hook.reads, field)
+
+
 cdef int line_edit(Scope of, int what, object value, object name) except -1:
     cdef edit_t e
     cdef object _held = view_text(value, LATIN_1, &e.value)
@@ -49,6 +55,8 @@ cdef bytes body_at_hand(Scope of, int phase):
     if call.phase != phase:
         raise Refused("the body is seen in the phase"
                       f" {'request_body' if phase == PHASE_REQUEST_BODY else 'response_body'}")
+    if not may_read(of, FIELD_BODY if phase == PHASE_REQUEST_BODY else FIELD_RESPONSE_BODY):
+        return b""
     return PyBytes_FromStringAndSize(call.body.ptr, call.body.len)
 
 
@@ -78,7 +86,7 @@ cdef class Request(Scope):
     @property
     def method(self) -> str:
         """The method, as a token in capitals."""
-        return text(call_of(self).x.request.method_name)
+        return text(call_of(self).x.request.method_name) if may_read(self, FIELD_METHOD) else ""
 
     @method.setter
     def method(self, value) -> None:
@@ -87,7 +95,7 @@ cdef class Request(Scope):
     @property
     def path(self) -> str:
         """The path as it came, percent-encoded."""
-        return text(call_of(self).x.request.path)
+        return text(call_of(self).x.request.path) if may_read(self, FIELD_PATH) else ""
 
     @path.setter
     def path(self, value) -> None:
@@ -96,7 +104,7 @@ cdef class Request(Scope):
     @property
     def query(self) -> str:
         """The query without its '?'."""
-        return text(call_of(self).x.request.query)
+        return text(call_of(self).x.request.query) if may_read(self, FIELD_QUERY) else ""
 
     @query.setter
     def query(self, value) -> None:
@@ -105,23 +113,25 @@ cdef class Request(Scope):
     @property
     def scheme(self) -> str:
         """"http" or "https"."""
-        return text(call_of(self).x.request.scheme)
+        return text(call_of(self).x.request.scheme) if may_read(self, FIELD_SCHEME) else ""
 
     @property
     def authority(self) -> str:
         """Host and port that the client asked for."""
-        return text(call_of(self).x.request.authority)
+        return text(call_of(self).x.request.authority) if may_read(self, FIELD_AUTHORITY) else ""
 
     @property
     def version(self) -> str:
         """Of HTTP: "1.0" or "1.1"."""
         cdef int version = call_of(self).x.request.half.version
+        if not may_read(self, FIELD_VERSION):
+            return ""
         return f"{version // 10}.{version % 10}"
 
     @property
     def client(self) -> str:
         """The client's address, as far as trusted proxies tell it."""
-        return text(address_text(&call_of(self).x.client))
+        return text(address_text(&call_of(self).x.client)) if may_read(self, FIELD_CLIENT) else ""
 
     @property
     def phase(self) -> str:
@@ -153,7 +163,7 @@ cdef class Request(Scope):
         cdef exchange_t* x = call_of(self).x
         cdef dict found = {}
         cdef int i
-        if x.route != NULL and x.params != NULL:
+        if x.route != NULL and x.params != NULL and may_read(self, FIELD_PATH):
             for i in range(x.route.param_count):
                 found[text(x.route.param_names[i])] = text(x.params[i])
         return found
@@ -232,7 +242,7 @@ cdef class Response:
     @property
     def status(self) -> int:
         """The status; 0 in the log phase of an exchange that had no answer."""
-        return call_of(self.of).x.response.status
+        return call_of(self.of).x.response.status if may_read(self.of, FIELD_STATUS) else 0
 
     @status.setter
     def status(self, uint32_t value) -> None:

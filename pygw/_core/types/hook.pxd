@@ -74,6 +74,7 @@ cdef struct hook_call_t:
     hook_call_t* next                 # borrow(exchange, until it is over): others that wait
     pending_t* pending                # own: what it has asked for
     uint32_t fetched                  # requests that it has made: FETCHES_RUN
+    record_t* record                  # arena: of a run whose decision may be kept; else NULL
 
 # An answer in the making; applied when the run comes to REPLY.
 cdef struct reply_t:
@@ -89,6 +90,23 @@ cdef struct var_t:
     span_t name                       # arena
     span_t value                      # arena: any bytes
 
+# Writes of a run in their order, for hook_cache.pxd. `number` is a side or a status.
+cdef struct op_t:
+    op_t* next                        # arena
+    uint8_t what                      # enum op of hook_cache.pxd
+    uint32_t number
+    span_t name                       # arena
+    span_t value                      # arena
+
+cdef struct record_t:
+    op_t* first                       # arena
+    op_t** last                       # arena
+    uint32_t count
+    uint32_t bytes                    # of names and values
+    uint8_t broken                    # there was no room: nothing is kept
+    uint64_t hash                     # of the key
+    span_t key                        # arena
+
 # --- what a plan knows ----------------------------------------------------------------------------
 
 cdef enum hook_policy:
@@ -101,6 +119,39 @@ cdef enum hook_body:
     HOOK_BODY_NONE = 0                # its body phases are not called
     HOOK_BODY_WHOLE = 1               # held until complete, at most body_max bytes
     HOOK_BODY_STREAM = 2              # piece by piece
+
+# What hooks read and write, as `reads` and `writes` name it.
+cdef enum hook_field:
+    FIELD_METHOD = 1
+    FIELD_PATH = 2                    # and what the route took out of it
+    FIELD_QUERY = 4
+    FIELD_SCHEME = 8
+    FIELD_AUTHORITY = 16
+    FIELD_VERSION = 32
+    FIELD_CLIENT = 64
+    FIELD_ID = 128
+    FIELD_HEADERS = 256               # all fields of the request
+    FIELD_BODY = 512
+    FIELD_STATUS = 1024
+    FIELD_RESPONSE_HEADERS = 2048
+    FIELD_RESPONSE_BODY = 4096
+    FIELD_VARS = 8192
+    FIELD_REPLY = 16384               # an answer of its own, or none: writes only
+
+# Kinds of names in a mask: of fields by hook_side, of variables.
+cdef enum:
+    MASK_VARS = 2
+    MASK_KINDS = 3
+
+cdef struct mask_t:
+    uint32_t fields                   # hook_field mask
+    span_t* names[3]                  # plan: MASK_KINDS; further names of each kind
+    uint16_t counts[3]
+
+# Decisions that are kept: hook_cache.pxd.
+cdef struct caching_t:
+    void* key                         # plan: template_t
+    uint32_t ttl_ms
 
 # conf of a hook's filter.
 cdef struct hook_t:
@@ -120,6 +171,11 @@ cdef struct hook_t:
     span_t* fetch_names               # plan: upstreams that it may fetch from
     upstream_t** fetch_to             # plan: the same, found
     uint16_t fetch_count
+    const mask_t* reads               # plan; NULL: everything
+    const mask_t* writes              # plan; NULL: everything
+    const caching_t* caching          # plan; NULL: each run is its own
+    uint8_t kept                      # its calls lie in hooks_t.calls: may_wait, or caching
+    uint8_t watched                   # its writes are looked at: writes, or caching
     uint16_t slot                     # of its filter: the runs that wait, in exchange.slots
     uint8_t ready                     # loaded in this worker
 
@@ -163,6 +219,7 @@ cdef enum host_error:
     HOST_PHASE = -5                   # it has no meaning in this phase
     HOST_FULL = -6                    # a bound, or memory
     HOST_NONE = -7                    # there is no such thing
+    HOST_MASKED = -8                  # the hook's `writes` does not name it
 
 # The functions of a worker for hooks in any language, one static table. `ctx` is the worker's
 # hooks_t; all act on the call that runs, and answer HOST_DEAD (NULL, 0) when none does. Bytes that
@@ -221,6 +278,17 @@ cdef enum log_level:
 cdef enum:
     HOOK_ABI = 1
 
+# Decisions that a worker keeps: hook_cache.pxd.
+cdef struct hook_cache_t:
+    blocks_t entries
+    blocks_t tables                   # one: where `buckets` lie
+    void** buckets                    # own: cache_entry_t of hook_cache.pyx; NULL before the first
+    void* newest                      # own: likewise, by their last use
+    void* oldest                      # borrow(itself, while it is there)
+    uint32_t count
+    uint64_t bytes
+    uint64_t seed
+
 # A worker's hooks: behind host_t.hooks.
 cdef struct hooks_t:
     host_t* host                      # borrow(worker, for ever)
@@ -232,6 +300,7 @@ cdef struct hooks_t:
     blocks_t calls                    # of runs that may wait
     blocks_t fetches                  # fetch_t of runtimes/hook_fetch.pxd, behind their first use
     uint32_t fetch_count
+    hook_cache_t cache
     uint64_t log_since_ms             # of this window
     uint32_t log_lines                # in it
     uint32_t log_dropped              # beyond HOOK_LOG_LINES

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ..hook_fields import FIELD_PATTERN, parse_read, parse_write
 from ..hook_files import (
     HookCode,
     parse_hook_config,
@@ -21,10 +22,14 @@ from ..hook_files import (
     read_script,
 )
 from ..units import Duration, Size
+from ..values import parse_field_value
 from .base import Name, Parsed, Part, text
 
 DEADLINE_MAX_MS = 3_600_000
 """Longest deadline of a hook, as in the data plane."""
+
+CACHE_TTL_MAX_MS = 86_400_000
+"""Longest time that a decision of a hook is kept, as in the data plane."""
 
 BODY_MAX_BYTES = 64 << 20
 """Longest body that a hook may hold, as in the data plane's limits."""
@@ -36,7 +41,20 @@ Object = Annotated[
     Parsed(read_object, text("^([^:]+:[A-Za-z_]|[A-Za-z_][A-Za-z0-9_-]*$)", "auth:check", "limit")),
 ]
 HookConfig = Annotated[dict[str, Any], Parsed(parse_hook_config, {"type": "object"})]
+Read = Annotated[str, Parsed(parse_read, text(FIELD_PATTERN, "method", "headers.x-key"))]
+Write = Annotated[str, Parsed(parse_write, text(FIELD_PATTERN, "headers.x-user", "reply"))]
 Phase = Literal["request", "request_body", "attempt", "response", "response_body", "log"]
+
+
+class HookCache(Part):
+    """Decisions of a pure hook that a worker keeps."""
+
+    key: Annotated[str, Parsed(parse_field_value, {"type": "string", "maxLength": 8192})]
+    """What tells requests of one decision from others, a template: it holds all that the hook
+    reads."""
+
+    ttl: Annotated[int, Duration(1, CACHE_TTL_MAX_MS)]
+    """How long a decision is kept."""
 
 
 class Hook(Part):
@@ -64,6 +82,15 @@ class Hook(Part):
 
     config: HookConfig = {}
     """What the hook itself is told; what may stand here is the hook's word."""
+
+    reads: Annotated[list[Read], Field(max_length=64)] | None = None
+    """All that the hook sees: what is not named is not there for it; everything unless set."""
+
+    writes: Annotated[list[Write], Field(max_length=64)] | None = None
+    """All that the hook may change or do: anything else is an error; everything unless set."""
+
+    cache: HookCache | None = None
+    """Keep what a pure hook of the phase request decided; off unless set."""
 
 
 class AskingHook(Hook):

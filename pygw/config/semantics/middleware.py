@@ -24,9 +24,6 @@ BODY_TEMPLATE_MAX = 256 << 10
 TERMINAL = ("respond", "redirect", "echo")
 """Filters that always answer, so that nothing behind them runs."""
 
-HOOKS = frozenset({"lua", "python", "native"})
-"""Filters that are user code, which may answer."""
-
 BODILESS = (204, 205, 304)
 """Statuses whose response has no body (RFC 9110 §15.3.5, §15.3.6, §15.4.5)."""
 

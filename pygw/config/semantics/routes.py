@@ -15,8 +15,9 @@ from ..predicates import parse_method, parse_route_host
 from ..template import path_params
 from ..values import parse_network
 from .conflicts import conflicts
-from .middleware import HOOKS, TERMINAL, entry_problems
-from .tools import Finding, items, mapping, repeated, same_name
+from .hooks import hook_problems
+from .middleware import TERMINAL, entry_problems
+from .tools import HOOKS, Finding, items, mapping, repeated, same_name
 
 
 def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Iterator[Finding]:
@@ -34,23 +35,12 @@ def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Itera
             for place, entry in enumerate(filters):
                 if isinstance(entry, Mapping):
                     yield from entry_problems((*path, "middleware", place), entry, params)
-                    yield from _fetch_problems((*path, "middleware", place), entry, upstreams)
+                    yield from hook_problems((*path, "middleware", place), entry, upstreams)
 
 
 def _known(path: Path, name: object, upstreams: Mapping[str, Any]) -> Iterator[Finding]:
     if isinstance(name, str) and name not in upstreams:
         yield path, f"unknown upstream; {hint(name, upstreams, 'upstreams')}"
-
-
-def _fetch_problems(
-    path: Path, entry: Mapping[str, Any], upstreams: Mapping[str, Any]
-) -> Iterator[Finding]:
-    """A hook fetches from upstreams that there are."""
-    for kind in HOOKS & entry.keys():
-        names = items(mapping(entry[kind]).get("fetch"))
-        yield from repeated((*path, kind, "fetch"), (), names, "upstream", str)
-        for place, name in enumerate(names):
-            yield from _known((*path, kind, "fetch", place), name, upstreams)
 
 
 def _match_problems(path: Path, match: Mapping[str, Any]) -> Iterator[Finding]:

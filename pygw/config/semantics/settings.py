@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .middleware import HOOKS
-from .tools import Finding, items, mapping
+from .tools import HOOKS, Finding, items, mapping
 
 EVERYONE = ("0.0.0.0/0", "::/0")
 """Networks that hold every address."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import Path, hint
 from ..template import NAMED, PIECES_MAX, VALUES, split_template, values_in
-from .tools import Finding, mapping
+from .tools import HOOKS, Finding, mapping
 
 ORIGIN_VALUES = frozenset({"host", "authority", "scheme"})
 """Values that may stand before the path of a redirect, beside names in the route's path."""
@@ -49,6 +49,9 @@ def _places(entry: Mapping[str, Any]) -> Iterator[tuple[Path, object, bool]]:
     for key in ("set", "add"):
         for name, text in mapping(mapping(entry.get("query")).get(key)).items():
             yield ("query", key, name), text, False
+    for kind in sorted(HOOKS & entry.keys()):
+        cache = mapping(mapping(entry[kind]).get("cache"))
+        yield (kind, "cache", "key"), cache.get("key"), False
     yield ("redirect", "to"), mapping(entry.get("redirect")).get("to"), False
     respond = mapping(entry.get("respond"))
     yield ("respond", "body"), respond.get("body"), False

@@ -14,6 +14,9 @@ from ..errors import Path, show_path
 
 Finding = tuple[Path, str]
 
+HOOKS = frozenset({"lua", "python", "native"})
+"""Filters that are user code, which may answer."""
+
 
 def repeated(
     path: Path, tail: Path, values: Sequence[Any], what: str, normal: Callable[[Any], Any]

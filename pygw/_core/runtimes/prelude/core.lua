@@ -104,6 +104,7 @@ local REASONS = {
   [-5] = "this has no meaning in this phase",
   [-6] = "too much of it, or no memory",
   [-7] = "there is no such thing",
+  [-8] = "the hook's writes does not name it",
 }
 
 function P.refuse(what, code, level)
