@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from ..config.errors import ConfigError
 from .cost import Cost
-from .gateway import Gateway, RequestParts, Response
+from .gateway import Gateway
 from .hook_config import HookOptions
 from .making import MakeGateway, MakeHook
 from .messages import Answer, Fields, Headers, Message, Seen
 from .origin import Origin
+from .pending import Pending, RequestParts
+from .response import Response
 from .runs import HookFailed, HookRun, LogLine
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "MakeHook",
     "Message",
     "Origin",
+    "Pending",
     "RequestParts",
     "Response",
     "Seen",

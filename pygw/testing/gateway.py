@@ -8,12 +8,10 @@ Read next: `stage`, `origin`, `runs`.
 
 from __future__ import annotations
 
-import json as json_format
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from pygw._core.watched_worker import clock_cost_ns
 
@@ -27,19 +25,10 @@ from .hook_config import (
     plan_of,
     upstreams_of,
 )
-from .messages import (
-    Fields,
-    Headers,
-    Message,
-    Seen,
-    Text,
-    bytes_of,
-    pairs_of,
-    read_message,
-    request_pieces,
-)
 from .origin import Origin
-from .runs import Deeds, HookFailed, HookRun, LogLine, Outcome
+from .pending import Asked, Pending, RequestParts, asked_of
+from .response import Response
+from .runs import HookFailed, HookRun, LogLine
 from .stage import Stage
 
 TIMEOUT_S = 5.0
@@ -47,62 +36,6 @@ TIMEOUT_S = 5.0
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 """The path of a configuration, or what would stand in one."""
-
-
-Asked = tuple[tuple[bytes, ...], str, str, int]
-"""A request as `Gateway.raw` takes it: pieces, method, client, listener."""
-
-
-class RequestParts(TypedDict, total=False):
-    """What `Gateway.request` takes besides method and target."""
-
-    headers: Fields
-    body: Text
-    json: Any
-    chunks: Sequence[Text]
-    host: str
-    client: str
-    listener: int
-
-
-@dataclass
-class Response(Message):
-    """The answer that the client got, and all that hooks did on its way."""
-
-    status: int = 0
-    """0: the connection ended without an answer."""
-    seen: list[Seen] = field(default_factory=list)
-    """What services got for it: one for each attempt, and for each call that a hook made."""
-    hooks: list[HookRun] = field(default_factory=list)
-    """The calls of hooks, in order."""
-    log: list[LogLine] = field(default_factory=list)
-    """What hooks logged."""
-    vars: dict[str, str] = field(default_factory=dict)
-    """The exchange's variables at its end."""
-    route: str = ""
-    cause: str = "-"
-    """Why it failed, as in the access log; - when it did not."""
-    access: dict[str, Any] = field(default_factory=dict)
-    """Its line of the access log."""
-
-    @property
-    def origin(self) -> Seen | None:
-        """The request as a service got it last; None when none came there."""
-        return self.seen[-1] if self.seen else None
-
-    def outcome(self, hook: str | None = None, phase: str = "request") -> Outcome | None:
-        """What the last call of a hook in a phase came to; None: it was not called there."""
-        for run in reversed(self.hooks):
-            if run.phase == phase and hook in (None, run.hook):
-                return run.outcome
-        return None
-
-    def __repr__(self) -> str:
-        told = [f"<Response {self.status}", repr(self.text[:60])]
-        if self.cause != "-":
-            told.append(f"cause={self.cause}")
-        told += [f"{run.hook} {run.phase}: {run.outcome} {run.error}".strip() for run in self.hooks]
-        return ", ".join(told) + ">"
 
 
 class Gateway:
@@ -145,6 +78,7 @@ class Gateway:
         self._clients = 0
         self._closed = False
         self._passed: Asked | None = None
+        self._pending: list[Pending] = []
         self.called: set[tuple[str, str]] = set()
         """Hooks and phases through which the last request went that passed."""
         self._names = upstreams_of(plan)
@@ -180,38 +114,21 @@ class Gateway:
 
     # --- requests ---------------------------------------------------------------------------------
 
-    def request(
-        self,
-        method: str,
-        target: str = "/",
-        *,
-        headers: Fields = (),
-        body: Text = b"",
-        json: Any = None,
-        chunks: Sequence[Text] | None = None,
-        host: str = "gateway.test",
-        client: str = "192.0.2.1",
-        listener: int = 0,
-    ) -> Response:
+    def request(self, method: str, target: str = "/", **parts: Unpack[RequestParts]) -> Response:
         """The answer to one request on a connection of its own.
 
-        `json` is a value to send as the body; `chunks` are the pieces of a body that is sent
-        chunked, each read by itself. `client` is the address it comes from, `listener` the place
-        of the listener in the configuration. Raises HookFailed when a hook failed, unless
-        `raise_errors` is off, and TimeoutError when no answer comes about.
+        `headers` and `body` are what they say; `json` is a value to send as the body, `chunks` the
+        pieces of a body that is sent chunked, each read by itself. `host` is the Host field,
+        `client` the address it comes from, `listener` the place of the listener in the
+        configuration. Raises HookFailed when a hook failed, unless `raise_errors` is off, and
+        TimeoutError when no answer comes about.
         """
         __tracebackhide__ = True
-        fields = list(pairs_of(headers))
-        named = {name.lower() for name, _ in fields}
-        if json is not None:
-            body = json_format.dumps(json)
-            if "content-type" not in named:
-                fields.append(("Content-Type", "application/json"))
-        if "host" not in named:
-            fields.insert(0, ("Host", host))
-        content = chunks if chunks is not None else bytes_of(body)
-        pieces = request_pieces(method, target, fields, content)
-        return self.raw(*pieces, method=method, client=client, listener=listener)
+        return self.start(method, target, **parts).answer()
+
+    def start(self, method: str, target: str = "/", **parts: Unpack[RequestParts]) -> Pending:
+        """`request`, whose answer is asked for later: others may be on their way meanwhile."""
+        return self._open(asked_of(method, target, **parts))
 
     def get(self, target: str = "/", **parts: Unpack[RequestParts]) -> Response:
         """`request` with GET."""
@@ -253,32 +170,31 @@ class Gateway:
     ) -> Response:
         """The answer to these bytes, which the gateway reads piece by piece."""
         __tracebackhide__ = True  # pytest shows the test's own line, and the message
-        stage = self._stage
-        end = stage.connect(listener, self._peer(client))
-        number, asked, lines = end.number, len(stage.seen), len(stage.worker.lines)
-        for piece in pieces:
-            if not end.closed:
-                stage.send(end, piece)
-        deeds = stage.book.deeds(number)
-        stage.until(lambda: deeds.over or end.closed)
-        stage.leave(end)
-        answer = _read(end.received(), method, deeds)
-        answer.seen = stage.seen[asked:]
-        written = stage.worker.lines[lines:]
-        answer.access = json_format.loads(written[0]) if written else {}
-        if all(run.outcome != "failed" for run in deeds.runs):
-            self._passed = pieces, method, client, listener
-            self.called = {(run.hook, run.phase) for run in deeds.runs}
+        return self._open(Asked(pieces, method, client, listener)).answer()
+
+    def _open(self, asked: Asked) -> Pending:
+        pending = Pending(self._stage, asked, self._peer(asked.client), self._ended)
+        self._pending.append(pending)
+        if len(self._pending) > 1:
+            for one in self._pending:
+                one.alone = False
+        pending.send()
+        return pending
+
+    def _ended(self, pending: Pending, answer: Response) -> None:
+        __tracebackhide__ = True
+        self._pending.remove(pending)
+        if all(run.outcome != "failed" for run in answer.hooks):
+            self._passed = pending.asked
+            self.called = {(run.hook, run.phase) for run in answer.hooks}
         elif self.raise_errors:
-            raise HookFailed(deeds.runs, deeds.lines)
-        return answer
+            raise HookFailed(answer.hooks, answer.log)
 
     def costs(self) -> list[Cost]:
         """What the hooks cost by phase: medians over the last request that passed, sent again some
         hundred times, for 0.3 s at most, to a gateway of its own."""
         if self._passed is None:
             return []
-        pieces, method, client, listener = self._passed
         twin = self.__class__.__new__(self.__class__)
         twin._start(self._plan, False, self._stage.timeout_s)
         runs: list[HookRun] = []
@@ -287,7 +203,7 @@ class Gateway:
             twin._origins = {name: origin.twin() for name, origin in self._origins.items()}
             budget = Budget()
             while budget.more():
-                answer = twin.raw(*pieces, method=method, client=client, listener=listener)
+                answer = twin._open(self._passed).answer()
                 runs = runs + answer.hooks if budget.counts else answer.hooks
         return summed_up(runs, clock_cost_ns())
 
@@ -350,32 +266,3 @@ class Gateway:
             return client
         self._clients += 1
         return f"[{client}]:{self._clients}" if ":" in client else f"{client}:{self._clients}"
-
-
-def _read(data: bytes, method: str, deeds: Deeds) -> Response:
-    """The final answer in what the client received."""
-    at = 0
-    while True:
-        found = read_message(data, at, method=method, closed=True)
-        if found is None:
-            return _told(Response(Headers(), b"", complete=False), deeds)
-        status = int(found.line.split(" ")[1])
-        if status >= 200 or status == 101:
-            break
-        at = found.end
-    message = found.message
-    answer = Response(
-        message.headers,
-        message.body,
-        message.chunks,
-        message.trailers,
-        message.complete,
-        status,
-    )
-    return _told(answer, deeds)
-
-
-def _told(answer: Response, deeds: Deeds) -> Response:
-    answer.hooks, answer.log, answer.vars = deeds.runs, deeds.lines, deeds.vars
-    answer.route, answer.cause = deeds.route, deeds.cause
-    return answer

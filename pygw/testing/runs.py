@@ -63,6 +63,8 @@ class Deeds:
     route: str = ""
     cause: str = "-"
     over: bool = False
+    number: int = 0
+    """Which of all exchanges it was to end, from 0: the place of its line in the access log."""
 
 
 class HookFailed(AssertionError):
@@ -90,6 +92,7 @@ class Book:
         self._open: dict[int, Deeds] = {}
         self._waiting: dict[int, HookRun] = {}
         self.lines: list[LogLine] = []
+        self._over = 0
 
     def take(self, events: Iterable[Event]) -> None:
         """Enter what happened since."""
@@ -123,6 +126,8 @@ class Book:
             )
         elif event.kind == "over":
             deeds.over, deeds.cause, deeds.route = True, text, event.name.decode()
+            deeds.number = self._over
+            self._over += 1
         else:
             self._run(deeds, event, text)
 

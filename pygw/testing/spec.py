@@ -18,9 +18,10 @@ from typing import Any
 
 from ..config.errors import ConfigError
 from .cost import Cost, costs_of
-from .gateway import Gateway, Response
+from .gateway import Gateway
 from .messages import Headers, Message, Seen
 from .origin import Origin, answer_of
+from .response import Response
 from .runs import HookFailed
 
 EXPECTED = (ConfigError, HookFailed, TimeoutError, ValueError, TypeError, KeyError)

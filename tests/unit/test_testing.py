@@ -57,6 +57,8 @@ def test_a_lua_hook_is_asked_and_everything_about_it_is_told(
         "no key\n",
         "Key",
     )
+    with pytest.raises(AssertionError, match=r"no request came to a service: <Response 401"):
+        answer.sent  # noqa: B018
     assert (answer.origin, answer.outcome(), answer.outcome(phase="response")) == (
         None,
         "reply",
@@ -64,8 +66,7 @@ def test_a_lua_hook_is_asked_and_everything_about_it_is_told(
     )
     answer = gateway.post("/x?a=1", headers={"x-key": "anna"}, json={"a": [1]})
     assert (answer.status, answer.text, answer.headers["x-served"]) == (200, "ok", "anna")
-    seen = answer.origin
-    assert seen is not None
+    seen = answer.sent
     assert (seen.method, seen.path, seen.query, seen.json()) == ("POST", "/x", "a=1", {"a": [1]})
     assert seen.headers["x-user"] == "anna"
     assert answer.vars == {"who": "anna"}
@@ -100,8 +101,7 @@ def test_a_lua_hook_waits_on_a_clock_that_costs_no_time(write: Write, pygw_hook:
     gateway = pygw_hook(write("slow.lua", code), deadline="2m")
     began = gateway.now
     answer = gateway.get()
-    assert answer.origin is not None
-    assert float(answer.origin.headers["x-now"]) - began == pytest.approx(60, abs=10)
+    assert float(answer.sent.headers["x-now"]) - began == pytest.approx(60, abs=10)
     assert answer.hooks[0].waited
     late = pygw_hook(write("late.lua", code), deadline="1s", raise_errors=False)
     answer = late.get()
@@ -126,8 +126,7 @@ def test_a_python_hook_waits_in_real_time(write: Write, pygw_hook: MakeHook) -> 
     """
     file = write("auth.py", code)
     answer = pygw_hook(f"{file}:check").get()
-    assert answer.origin is not None
-    assert answer.origin.headers["x-a"] == "1"
+    assert answer.sent.headers["x-a"] == "1"
     assert answer.hooks[0].waited
     answer = pygw_hook(f"python:{file}:late", raise_errors=False).get()
     assert (answer.outcome(), answer.hooks[0].fault) == ("failed", "late")
@@ -178,9 +177,8 @@ def test_a_whole_configuration_is_served_with_its_names_and_its_routes(
     gateway = pygw_gateway("pygw.yaml", base=tmp_path)
     gateway.upstream("b.internal:9002").answer(201, body="from b")
     answer = gateway.get("/a/1")
-    assert answer.origin is not None
-    assert (answer.route, answer.origin.upstream) == ("a", "a.internal:9001")
-    assert answer.origin.headers["x-tag"] == "a"
+    assert (answer.route, answer.sent.upstream) == ("a", "a.internal:9001")
+    assert answer.sent.headers["x-tag"] == "a"
     answer = gateway.get("/b", host="b.test")
     assert (answer.status, answer.text, answer.route) == (201, "from b", "b")
     assert gateway.get("/b").status == 404
@@ -227,8 +225,7 @@ def by_path(seen: Seen) -> str:
 
 def test_requests_have_bodies_chunks_clients_and_any_bytes(plain: Gateway) -> None:
     with plain as gateway:
-        seen = gateway.put("/", chunks=["ab", b"c"], client="203.0.113.9").origin
-        assert seen is not None
+        seen = gateway.put("/", chunks=["ab", b"c"], client="203.0.113.9").sent
         assert (seen.body, seen.headers["x-forwarded-for"]) == (b"abc", "203.0.113.9")
         assert gateway.head().body == b""
         assert gateway.raw(b"GET / HTTP/1.1\r\nHo", b"st: a\r\n\r\n").status == 200
@@ -316,3 +313,58 @@ def pytester_dir(tmp_path: Path) -> Path:
     """Where another pytest runs."""
     (tmp_path / "inner").mkdir()
     return tmp_path / "inner"
+
+
+@needs_lua
+def test_requests_that_run_at_once_are_told_apart(write: Write, pygw_hook: MakeHook) -> None:
+    code = """
+    return function(req)
+      local name = req.header("x-name")
+      gw.sleep(#name)
+      gw.log("info", name)
+      req.set_header("x-late", name)
+    end
+    """
+    gateway = pygw_hook(write("slow.lua", code), deadline="1m")
+    names = ["ccc", "b", "aa"]
+    pending = [gateway.start("GET", f"/{name}", headers={"x-name": name}) for name in names]
+    assert not any(one.done for one in pending)
+    for name, one in zip(names, pending, strict=True):
+        answer = one.answer()
+        assert [str(line) for line in answer.log] == [f"info hook slow: {name}"]
+        assert [seen.headers["x-late"] for seen in answer.seen] == [name]
+        assert answer.access["target"] == f"/{name}"
+        assert one.answer() is answer
+    assert [line.text for line in gateway.log] == ["b", "aa", "ccc"]
+
+
+@needs_lua
+def test_an_upstream_of_a_hooks_fetch_is_played_by_its_name(
+    write: Write, pygw_hook: MakeHook
+) -> None:
+    code = """
+    return function(req)
+      local found, why = gw.fetch("users", { path = "/who" })
+      if not found then return gw.reply(503, why) end
+      req.set_header("x-user", found.body)
+    end
+    """
+    gateway = pygw_hook(write("ask.lua", code), fetch=["users", "other"], deadline="10s")
+    gateway.upstream("users").answer("anna")
+    answer = gateway.get()
+    assert answer.sent.headers["x-user"] == "anna"
+    assert [seen.path for seen in answer.seen] == ["/who", "/"]
+    gateway.upstream("users").refuse()
+    assert (gateway.get().status, gateway.get().text) == (503, "unreachable")
+    gateway.upstream("users").silent()
+    assert (gateway.get().status, gateway.get().text) == (503, "timeout")
+
+
+@needs_lua
+def test_what_is_cut_is_told(write: Write, pygw_hook: MakeHook) -> None:
+    answer = pygw_hook(write("cut.lua", "return function() gw.abort() end")).get()
+    assert (answer.outcome(), answer.cause) == ("abort", "hook_aborted")
+    leaves = Gateway.of_hook(write("wait.lua", "return function() gw.sleep(9) end"), deadline="off")
+    pending = leaves.start("GET")
+    leaves.close()
+    assert pending.done
