@@ -8,7 +8,6 @@ Read next: `testing`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,7 @@ def pygw_hook(request: pytest.FixtureRequest) -> Iterator[MakeHook]:
     `pygw.testing.Gateway.of_hook`. Paths are seen from the test's file."""
     from .testing import Gateway
 
-    def make(hook: str | os.PathLike[str], config: Any = None, **options: Any) -> Gateway:
+    def make(hook: Any, config: Any = None, **options: Any) -> Gateway:
         options.setdefault("base", _base(request))
         return _kept(request, Gateway.of_hook(hook, config, **options))
 

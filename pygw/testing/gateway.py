@@ -19,12 +19,14 @@ from ..plan.refusal import refusal
 from .cost import Budget, Cost, summed_up
 from .hook_config import (
     Entry,
+    Hook,
     HookOptions,
     config_of_hook,
     load_for_test,
     plan_of,
     upstreams_of,
 )
+from .lent import Lent
 from .origin import Origin
 from .pending import Asked, Pending, RequestParts, asked_of
 from .response import Response
@@ -44,7 +46,7 @@ class Gateway:
         with Gateway.of_hook("lua:limit.lua", config={"per_minute": 10}) as gateway:
             answer = gateway.get("/x", headers={"x-key": "1"})
             assert answer.status == 200
-            assert answer.origin.headers["x-user"] == "anna"
+            assert answer.sent.headers["x-user"] == "anna"
 
     A hook that fails raises `HookFailed` here, unless `raise_errors` is off: then the answer is the
     one of production. The gateway's clock stands still but for what is waited for: `gw.sleep(60)`
@@ -77,6 +79,7 @@ class Gateway:
         self._origins: dict[str, Origin] = {}
         self._clients = 0
         self._closed = False
+        self._lent: Lent | None = None
         self._passed: Asked | None = None
         self._pending: list[Pending] = []
         self.called: set[tuple[str, str]] = set()
@@ -92,7 +95,7 @@ class Gateway:
     @classmethod
     def of_hook(
         cls,
-        hook: str | os.PathLike[str],
+        hook: Hook,
         config: Mapping[str, Any] | None = None,
         *,
         before: Sequence[Entry] = (),
@@ -105,12 +108,25 @@ class Gateway:
         """A gateway with one route for everything, through this hook, to one service.
 
         `hook` is `lua:PATH`, `python:PATH.py:NAME`, `python:MODULE:NAME` or `native:PATH`; the
-        language may be left out where the path's suffix tells it. `options` are the other keys of
-        its entry (deadline, on_error, body, phases, ...); `before` and `after` are further entries
-        of the route's middleware.
+        language may be left out where the path's suffix tells it. A function or a class in Python
+        may stand for itself: it is used as it is, while code at a place is imported afresh, as in
+        production. `options` are the other keys of its entry (deadline, on_error, body, phases,
+        ...); `before` and `after` are further entries of the route's middleware.
         """
-        data = config_of_hook(hook, config, options, before, after)
-        return cls(data, base=base, raise_errors=raise_errors, timeout_s=timeout_s)
+        lent = None
+        if not isinstance(hook, str | os.PathLike):
+            lent = Lent(hook)
+            hook = f"python:{lent.place}"
+            options.setdefault("name", lent.name)
+        try:
+            data = config_of_hook(hook, config, options, before, after)
+            gateway = cls(data, base=base, raise_errors=raise_errors, timeout_s=timeout_s)
+        except BaseException:
+            if lent is not None:
+                lent.give_back()
+            raise
+        gateway._lent = lent
+        return gateway
 
     # --- requests ---------------------------------------------------------------------------------
 
@@ -253,6 +269,8 @@ class Gateway:
         """Ends it; AssertionError when the data plane did not give back all that it took."""
         if not self._closed:
             self._closed = True
+            if self._lent is not None:
+                self._lent.give_back()
             self._stage.close()
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..config.app import plain_data
@@ -39,6 +39,10 @@ LISTENERS = [{"bind": "127.0.0.1:8080"}]
 """What a mapping without listeners has: nobody binds them."""
 
 SUFFIXES = {".lua": "lua", ".so": "native", ".py": "python"}
+
+
+Hook = str | os.PathLike[str] | Callable[..., Any]
+"""Where a hook is, or the function or class itself."""
 
 
 def split_hook(hook: str | os.PathLike[str]) -> tuple[str, str]:

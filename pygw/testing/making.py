@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Unpack
 
 from .gateway import Config, Gateway
-from .hook_config import Entry, HookOptions
+from .hook_config import Entry, Hook, HookOptions
 
 
 class MakeHook(Protocol):
@@ -21,7 +21,7 @@ class MakeHook(Protocol):
 
     def __call__(
         self,
-        hook: str | os.PathLike[str],
+        hook: Hook,
         config: Mapping[str, Any] | None = None,
         *,
         before: Sequence[Entry] = (),

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pygw._core.runtimes import python_code
 from pygw._core.watched_worker import WatchedWorker
+from pygw.hooks import Reply, Request
 from pygw.testing import Answer, ConfigError, Gateway, HookFailed, MakeGateway, MakeHook, Seen
 from tests.unit.lua_hooks import lua, needs_lua
 from tests.unit.memory import GET, plan_of
@@ -368,3 +370,41 @@ def test_what_is_cut_is_told(write: Write, pygw_hook: MakeHook) -> None:
     pending = leaves.start("GET")
     leaves.close()
     assert pending.done
+
+
+def look_up(key: str) -> str:
+    """What a test patches."""
+    return f"user of {key}"
+
+
+async def check(req: Request) -> Reply | None:
+    """A hook in the test's own module."""
+    req.headers["x-user"] = look_up(req.headers["x-key"])
+    return None
+
+
+def test_a_function_or_class_stands_for_itself(
+    pygw_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = pygw_hook(check)
+    answer = gateway.get(headers={"x-key": "1"})
+    assert (answer.sent.headers["x-user"], answer.hooks[0].hook) == ("user of 1", "check")
+    monkeypatch.setitem(globals(), "look_up", lambda key: "patched")
+    assert gateway.get(headers={"x-key": "1"}).sent.headers["x-user"] == "patched"
+    assert [cost.hook for cost in gateway.costs()] == ["check"]
+
+    class Local:
+        def __init__(self, status: int) -> None:
+            self.status = status
+
+        def request(self, req: Request) -> Reply:
+            return Reply(self.status)
+
+    assert pygw_hook(Local, {"status": 202}, name="mine").get().hooks[0].hook == "mine"
+    assert pygw_hook(lambda req: Reply(203)).get().status == 203
+    with pytest.raises(ConfigError, match=r"python\.config\.status: Field required"):
+        pygw_hook(Local)
+    lent = len(python_code._lent)
+    with Gateway.of_hook(check):
+        assert len(python_code._lent) == lent + 1
+    assert len(python_code._lent) == lent

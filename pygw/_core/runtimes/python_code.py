@@ -33,7 +33,7 @@ from typing import Any
 
 from pygw._core.runtimes.python_shape import PHASES, Shape, shape_of
 
-__all__ = ["GROUP", "PHASES", "Made", "locate", "make", "take"]
+__all__ = ["GROUP", "PHASES", "Made", "lend", "locate", "make", "take", "take_back"]
 
 GROUP = "pygw.hooks"
 """The group of entry points under which a package offers hooks by name."""
@@ -107,6 +107,8 @@ _hooks: weakref.WeakValueDictionary[tuple[str, str, str], Made] = weakref.WeakVa
 """By name, digest and configuration: what plans share."""
 _latest: weakref.WeakValueDictionary[tuple[str, str], Made] = weakref.WeakValueDictionary()
 """By name and configuration: what the newest plan means by them."""
+_lent: dict[str, ModuleType] = {}
+"""By place: modules of `lend`."""
 _unused: dict[tuple[str, str], Made] = {}
 """Those of the latest that no plan holds yet."""
 
@@ -117,19 +119,33 @@ def make(code: bytes, hook: str, config: object) -> Made:
     with _lock:
         _forget_unused()
         place, attr = _split(hook)
-        file = Path(place).absolute() if place.endswith(".py") else locate(place)
-        digest = hashlib.sha256(code if place.endswith(".py") else _content(file)).hexdigest()
+        file, digest = _looked_at(place, code)
         text = json.dumps(config, separators=(",", ":"))
         made = _hooks.get((hook, digest, text))
         if made is None:
             held = _codes.get((str(file), digest))
             if held is None:
-                module = _run(file, code) if place.endswith(".py") else _import(place, file)
+                module = _module(place, file, code)
                 held = _codes[str(file), digest] = Code(module, hook)
             made = Made(shape_of(held.module, attr, config, hook), held)
             _hooks[hook, digest, text] = made
         _latest[hook, text] = _unused[hook, text] = made
         return made
+
+
+def lend(value: object, name: str) -> str:
+    """A hook for an object that is there already, whatever it is: `module:name` stands for it until
+    `take_back`. For tests, whose objects may be patched."""
+    place = f"pygw_lent_{next(_numbers)}"
+    module = ModuleType(place)
+    setattr(module, name, value)
+    _lent[place] = module
+    return f"{place}:{name}"
+
+
+def take_back(hook: str) -> None:
+    """The object of `lend` is no hook any more."""
+    _lent.pop(hook.partition(":")[0], None)
 
 
 def take(code: bytes, hook: str, config: bytes) -> Made:
@@ -138,6 +154,22 @@ def take(code: bytes, hook: str, config: bytes) -> Made:
     with _lock:
         made = _unused.pop(key, None) or _latest.get(key)
     return made if made is not None else make(code, hook, json.loads(config))
+
+
+def _looked_at(place: str, code: bytes) -> tuple[Path, str]:
+    """The file of a place, and the digest of what is there."""
+    if place in _lent:
+        return Path(place), ""
+    if place.endswith(".py"):
+        return Path(place).absolute(), hashlib.sha256(code).hexdigest()
+    file = locate(place)
+    return file, hashlib.sha256(_content(file)).hexdigest()
+
+
+def _module(place: str, file: Path, code: bytes) -> ModuleType:
+    if place in _lent:
+        return _lent[place]
+    return _run(file, code) if place.endswith(".py") else _import(place, file)
 
 
 def _forget_unused() -> None:
