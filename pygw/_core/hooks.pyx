@@ -167,7 +167,7 @@ cdef void hook_views(hook_call_t* call) noexcept nogil:
         s.header_count = x.response.half.headers.count
         s.body = call.body
         s.has_body = call.body.ptr != NULL and call.hook.body == HOOK_BODY_WHOLE
-    if unlikely(call.hook.reads != NULL):
+    if unlikely(call.hook.masked):
         mask_views(call)
 
 

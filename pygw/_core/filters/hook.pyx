@@ -155,6 +155,7 @@ cdef int hook_build(Part part, arena_t* arena, filter_t* out) except -1:
     hook.reads = mask_build(part, "reads", arena)
     hook.writes = mask_build(part, "writes", arena)
     hook.caching = caching_build(part, hook, arena)
+    hook.masked = hook.reads != NULL
     hook.kept = hook.may_wait or hook.caching != NULL
     hook.watched = hook.writes != NULL or hook.caching != NULL
     ops_fill(hook, &conf.ops)

@@ -13,7 +13,7 @@ from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.headers cimport (
     header_id_valid, header_value_valid, headers_remove_name, headers_scan, headers_write)
 from pygw._core.hook_cache cimport *
-from pygw._core.hook_mask cimport mask_allows_name, mask_has_name
+from pygw._core.hook_mask cimport mask_has_name
 from pygw._core.hooks cimport hook_views
 from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.http1_write cimport http1_reason
@@ -112,8 +112,9 @@ cdef const header_t* hook_header_find(void* ctx, int side, const char* name, uin
     cdef span_t wanted = span(name, name_len)
     if unlikely(hs == NULL or name_len == 0):
         return NULL
-    if unlikely(not mask_allows_name((<hooks_t*>ctx).running.hook.reads, side, wanted)):
-        return NULL
+    if unlikely((<hooks_t*>ctx).running.hook.masked):
+        if not mask_has_name((<hooks_t*>ctx).running.hook.reads, side, wanted):
+            return NULL
     return headers_scan(behind(hs, after), hs.items + hs.count, wanted, HF_REMOVED | HF_HOP)
 
 
@@ -178,7 +179,7 @@ cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) no
     if not more:
         headers_remove_name(&half.headers, name)
     error = headers_write(&half.headers, &call.x.arena, id, name, value)
-    if unlikely(call.hook.reads != NULL):
+    if unlikely(call.hook.masked):
         hook_views(call)
     elif side == SIDE_REQUEST:
         call.hooks.request.headers = half.headers.items

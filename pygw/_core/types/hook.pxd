@@ -166,6 +166,9 @@ cdef struct hook_t:
     uint8_t policy                    # hook_policy
     uint8_t body                      # hook_body of its body phases
     uint8_t may_wait                  # a run may answer WAIT
+    uint8_t kept                      # its calls lie in hooks_t.calls: may_wait, or caching
+    uint8_t masked                    # it does not see everything: reads
+    uint8_t watched                   # its writes are looked at: writes, or caching
     uint32_t deadline_ms              # 0: none
     uint32_t body_max                 # bytes of HOOK_BODY_WHOLE
     span_t* fetch_names               # plan: upstreams that it may fetch from
@@ -174,8 +177,6 @@ cdef struct hook_t:
     const mask_t* reads               # plan; NULL: everything
     const mask_t* writes              # plan; NULL: everything
     const caching_t* caching          # plan; NULL: each run is its own
-    uint8_t kept                      # its calls lie in hooks_t.calls: may_wait, or caching
-    uint8_t watched                   # its writes are looked at: writes, or caching
     uint16_t slot                     # of its filter: the runs that wait, in exchange.slots
     uint8_t ready                     # loaded in this worker
 
