@@ -39,9 +39,25 @@ def test_a_changed_hook_is_served_and_a_broken_one_is_refused_while_the_old_one_
     assert {get(url) for _ in range(20)} == {"one"}
     write(hook, b"no shared object")
     until(lambda: "reload refused" in started.err.read_text(), "the refusal", 20)
-    assert "answer.so: cannot be loaded" in started.err.read_text()
+    refused = started.err.read_text()
+    assert f"{config}:3:44  error  routes[0].middleware[0].native: {hook}: cannot be" in refused
     assert {get(url) for _ in range(20)} == {"one"}
     write(hook, reply("two"))
     until(lambda: get(url) == "two", "the new hook", 20)
     assert {get(url) for _ in range(20)} == {"two"}
     assert started.end() == 0
+
+
+def test_a_start_that_a_hook_refuses_says_where_in_the_file(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "key.py").write_text("def check(req): pass\n")
+    config = tmp_path / "pygw.yaml"
+    config.write_text(
+        "listeners: [{bind: 127.0.0.1:0}]\nroutes:\n  - match: {path: /*}\n    middleware:\n"
+        "      - python:\n          object: key.py:check\n          config: {a: 1}\n"
+    )
+    started = run("pygw.yaml")
+    assert started.process.wait(20) == 1
+    told = started.err.read_text()
+    assert "pygw.yaml:5:9  error  routes[0].middleware[0].python: key.py:check: takes" in told

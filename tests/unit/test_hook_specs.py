@@ -120,7 +120,7 @@ def test_answers_services_and_hooks_are_values_of_lua(tmp_path: Path) -> None:
         ("key", "request"),
         ("key", "response"),
     }
-    assert all(0 < cost.ns < 1e8 and cost.calls > 5 for cost in report.costs)
+    assert all(0 < cost.ns < 1e8 and cost.calls > 0 for cost in report.costs)
 
 
 def test_what_fails_is_told_with_its_line_and_the_rest_runs(tmp_path: Path) -> None:
