@@ -35,8 +35,9 @@ from pygw._core.transport_memory cimport *
 from pygw._core.types.address cimport ADDRESS_UNIX
 from pygw._core.types.exchange cimport (
     exchange_t, plan_t, target_t, PHASE_ATTEMPT, PHASE_REQUEST, VERDICT_ABORT, VERDICT_NEXT,
-    VERDICT_REPLY)
+    VERDICT_REPLY, XF_DETACHED)
 from pygw._core.types.header cimport span_t
+from pygw._core.upstream cimport up_t
 from pygw._core.view cimport span
 
 cdef enum:
@@ -109,7 +110,7 @@ cdef inline dry_t* dry_of(host_t* h) noexcept nogil:
 
 cdef void on_attempt(exchange_t* x) noexcept nogil:
     cdef dry_t* d = dry_of(x.host)
-    if d.tried_count < DRY_ATTEMPTS_MAX:
+    if d.tried_count < DRY_ATTEMPTS_MAX and not x.flags & XF_DETACHED:
         d.tried[d.tried_count] = x.attempt.target
         d.tried_upstream[d.tried_count] = x.upstream.name
         d.tried_count += 1
@@ -188,6 +189,7 @@ cdef class End:
     cdef bytearray received
     cdef bint finished
     cdef bint answered
+    cdef bint aside           # what it got is no client's request, but one that a hook made
 
     def __cinit__(self) -> None:
         self.wire = PyByteArray_FromStringAndSize(NULL, DRY_BYTES_MAX)
@@ -220,6 +222,12 @@ cdef class End:
         if self.finished:
             moved |= memory_ended(&self.end, UV_EOF)
         return moved
+
+
+# Whether the exchange that a service is to answer has no client.
+cdef bint asks_aside(End end) noexcept:
+    cdef up_t* up = <up_t*>end.end.transport
+    return up != NULL and up.exchange != NULL and up.exchange.flags & XF_DETACHED != 0
 
 
 # --- the worker -----------------------------------------------------------------------------------
@@ -360,6 +368,7 @@ cdef class DryRun:
             for end in waiting:
                 end.answered = True
                 end.send(answer)
+                end.finished = end.aside = asks_aside(end)
             self.settle()
         if not self.d.done:
             # A filter that holds its answer back for a time: the time is over.
@@ -371,7 +380,8 @@ cdef class DryRun:
         for end in self.services:
             end.finished = True
         self.settle()
-        sent = [bytes((<End>end).received) for end in self.services if (<End>end).received]
+        sent = [bytes((<End>end).received) for end in self.services
+                if (<End>end).received and not (<End>end).aside]
         return self.told(sent, bytes(peer.received))
 
     cdef End connect(self, int listener, str client):

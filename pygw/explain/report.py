@@ -189,6 +189,8 @@ def _does(step: Step) -> list[str]:
     before, after = Picture.read(step.before), Picture.read(step.after)
     if step.verdict == "reply":
         return [f"answers {after.line}"]
+    if step.verdict == "wait":
+        return ["waits; what it does then shows in what is sent or answered"]
     if step.verdict != "next":
         return [f"ends the request ({step.verdict})"]
     where = {"request": "", "attempt": "", "response": "answer: "}[step.phase]

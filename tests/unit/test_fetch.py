@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from pygw._core.memory_worker import allocations, fail_allocations
 from pygw._core.part import PlanError
 
 from pygw._core import variant
+from pygw._core.dry_run import DryRun
 from tests.unit import plans
 from tests.unit.lua_hooks import lua, needs_lua, request
 from tests.unit.memory import GET, OK, Client, Gate, Json, Origin, ok, plan_of, serving, upstream
@@ -449,3 +451,17 @@ def test_each_allocation_that_fails_is_one_request_and_nothing_is_kept() -> None
             fail_allocations(-1)
             assert gate.stats["live_fetches"] == gate.stats["live_detached"] == 0
         assert one(gate).statuses == [200]
+
+
+def test_a_dry_run_tells_the_clients_request_from_those_of_hooks() -> None:
+    hook = fetching('req.set_header("x-status", tostring(gw.fetch("auth").status))')
+    plan = plan_of(hook, upstreams=two())
+    run = DryRun(json.dumps(plan).encode())
+    try:
+        ran = run.ask(GET)
+    finally:
+        run.close()
+    assert [target for _, target in ran.targets] == ["http://127.0.0.1:9001"]
+    (sent,) = ran.sent
+    assert b"x-status: 200\r\n" in sent
+    assert ran.status == 200
