@@ -66,7 +66,9 @@ def _hook_problems(loaded: Loaded) -> Iterator[tuple[Path, str]]:
             for inner, message in error.problems:
                 yield (*path, "config", *inner), message
         except ValueError as error:
-            yield (*path, KEYS[language]), str(error)
+            inside = _CONFIG.search(str(error))
+            below = ("config", *_steps(inside[1])) if inside is not None else (KEYS[language],)
+            yield (*path, *below), str(error)
 
 
 def _hooks(loaded: Loaded) -> Iterator[tuple[Path, str, Hook]]:

@@ -82,9 +82,7 @@ class Pending:
 
     def send(self) -> None:
         """Its bytes, piece by piece."""
-        for piece in self.asked.pieces:
-            if not self._end.closed:
-                self._stage.send(self._end, piece)
+        self._stage.send(self._end, self.asked.pieces)
 
     @property
     def done(self) -> bool:

@@ -9,7 +9,7 @@ Read next: `origin`, `turns`, `pygw/_core/watched_worker.pyx`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pygw._core.watched_worker import End, WatchedWorker
 
@@ -51,20 +51,20 @@ class Stage:
         self.book.forget(end.number)
         return end
 
-    def send(self, end: End, piece: bytes) -> None:
-        """Bytes that the gateway reads as one piece."""
-        self.turns.do(lambda: end.send(piece))
-        self.settle()
+    def send(self, end: End, pieces: Iterable[bytes]) -> None:
+        """Bytes that the gateway reads piece by piece."""
+
+        def send() -> None:
+            for piece in pieces:
+                if not end.closed:
+                    end.send(piece)
+                    self._settle()
+
+        self.turns.do(send)
 
     def settle(self) -> None:
         """Everything that can happen without time passing happens; services listen meanwhile."""
-        moved = True
-        while moved:
-            self.turns.do(self.worker.settle)
-            self.look()
-            moved = self._names_answered()
-            for link in self._links:
-                moved = self._serve(link) or moved
+        self.turns.do(self._settle)
 
     def until(self, holds: Callable[[], bool]) -> bool:
         """Lets time pass until it holds; False when nothing is left that could bring it about.
@@ -97,9 +97,13 @@ class Stage:
 
     def leave(self, end: End) -> None:
         """The client ends its connection."""
-        if not end.closed:
-            self.turns.do(end.finish)
-        self.settle()
+
+        def leave() -> None:
+            if not end.closed:
+                end.finish()
+            self._settle()
+
+        self.turns.do(leave)
 
     def look(self) -> None:
         """Takes down what happened."""
@@ -118,17 +122,26 @@ class Stage:
         finally:
             self.turns.close()
 
-    # --- steps ------------------------------------------------------------------------------------
+    # --- steps, on the loop -----------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        moved = True
+        while moved:
+            self.worker.settle()
+            self.look()
+            moved = self._names_answered()
+            for link in self._links:
+                moved = self._serve(link) or moved
 
     def _serve(self, link: Link) -> bool:
         if link.origin.policy != "accept" and link.idle:
-            self.turns.do(link.end.finish)  # else the next request would go over it
+            link.end.finish()  # else the next request would go over it
             link.over = True
             return True
         seen = link.listen(self.worker.now_ms)
         if seen is not None:
             self.seen.append(seen)
-        return self.turns.do(lambda: link.speak(self.worker.now_ms)) or seen is not None
+        return link.speak(self.worker.now_ms) or seen is not None
 
     def _next_ms(self) -> int | None:
         """Milliseconds until something is due."""
@@ -159,7 +172,7 @@ class Stage:
         for name in names:
             address = f"198.18.{len(self._names) >> 8}.{len(self._names) & 255}"
             self._names[address] = name
-            self.turns.do(lambda address=address: self.worker.answer(address))  # type: ignore[misc]
+            self.worker.answer(address)
         return bool(names)
 
     def _name(self, end: End) -> str:

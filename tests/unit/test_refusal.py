@@ -37,6 +37,7 @@ routes:
       - python: auth.py:Nope
       - lua: key.lua
       - python: {object: "auth.py:plain", config: {a: 1}}
+      - python: {object: "auth.py:Refuses", config: {a: 1}}
 """
 
 PLAIN = """
@@ -54,6 +55,9 @@ class Auth:
     def __init__(self, users: dict[str, str]) -> None: ...
     def request(self, req): ...
 def plain(req): ...
+class Refuses:
+    def __init__(self, config): raise ValueError("a must be even")
+    def request(self, req): ...
 """
 
 
@@ -84,10 +88,11 @@ def test_everything_that_hooks_have_against_it_is_told_with_line_and_column() ->
         f"pygw.yaml:19:9   error  {entry}[3].lua.file: broken.lua:1: <name> or '...' expected near"
         " 'end'",
         f"pygw.yaml:20:9   error  {entry}[4].python.object: auth.py:Nope: has no Nope; there is"
-        " Auth, plain",
+        " Auth, plain, Refuses",
         f"pygw.yaml:21:9   error  {entry}[5].lua.config.users: is required by key.lua",
         f"pygw.yaml:22:43  error  {entry}[6].python.config: auth.py:plain takes no config; a class"
         " with __init__(config) does",
+        f"pygw.yaml:23:45  error  {entry}[7].python.config: ValueError: a must be even",
     ]
 
 

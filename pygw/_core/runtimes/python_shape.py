@@ -136,7 +136,10 @@ def _instance(cls: type, config: object, hook: str) -> object:
     try:
         return cls(*positional, **named)
     except Exception as error:
-        raise ValueError(f"{hook}: {type(error).__name__}: {error}") from error
+        text = f"{type(error).__name__}: {error}"
+        if config in (None, {}):
+            raise ValueError(f"{hook}: {text}") from error
+        raise HookConfigError(f"{hook}: {text}", [((), text)]) from error
 
 
 def _arguments(cls: type, config: object, hook: str) -> tuple[list[Any], dict[str, Any]]:
