@@ -66,6 +66,8 @@ cdef enum stat:
     ST_RETRIES_OVER_BUDGET    # attempts that were not made for lack of budget
     ST_HOOK_CACHE_HITS        # decisions of hooks that were kept and taken
     ST_HOOK_CACHE_MISSES      # runs of hooks whose decision may be kept
+    ST_FETCHES                # requests that hooks made
+    ST_FETCH_FAULTS           # of these, without an answer; those that were let go are none
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

@@ -53,6 +53,8 @@ NAMES = (
     "retries_over_budget",
     "hook_cache_hits",
     "hook_cache_misses",
+    "fetches",
+    "fetch_faults",
 )
 if len(NAMES) != ST_COUNT or ST_COUNT * 8 > STATS_BYTES:
     raise ImportError("stats.pyx and stats.pxd name different counters")

@@ -221,7 +221,8 @@ cdef class Worker:
         """Counters by name, and live objects: ``live_exchanges``, ``live_buffers``,
         ``live_buffer_bytes``, ``live_slices``, ``live_deflaters``,
         ``deflater_bytes`` (spare ones too), ``live_connections`` (down and up),
-        ``live_tunnels``, ``live_pools``, ``live_plans``."""
+        ``live_tunnels``, ``live_pools``, ``live_plans``, ``live_detached`` (exchanges without a
+        client)."""
         cdef worker_t* w = self.w
         cdef uint64_t* counters = <uint64_t*>self.page
         cdef int i
@@ -237,6 +238,7 @@ cdef class Worker:
         out["live_tunnels"] = w.relays.blocks.live
         out["live_pools"] = w.pools.blocks.live
         out["live_plans"] = w.plans
+        out["live_detached"] = w.detacheds.count
         return out
 
     async def drain(self, double timeout_s, double idle_s=0, bint last=True):

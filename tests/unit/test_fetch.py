@@ -232,6 +232,7 @@ def test_a_slow_service_is_a_timeout(options: str, ms: int, timeouts: Json) -> N
         gate.advance(40)
         assert client.answer.one("why") == b"timeout"
         assert gate.stats["live_detached"] == 0
+        assert (gate.stats["fetches"], gate.stats["fetch_faults"]) == (1, 1)
 
 
 def test_a_client_that_leaves_takes_its_fetch_along() -> None:
@@ -241,6 +242,7 @@ def test_a_client_that_leaves_takes_its_fetch_along() -> None:
         assert auth(gate).ended != "open"
         assert gate.stats["live_fetches"] == gate.stats["live_detached"] == 0
         assert gate.stats["client_gone"] == 1
+        assert (gate.stats["fetches"], gate.stats["fetch_faults"]) == (1, 0)
         assert gate.client(GET).answers() == []
         auths(gate)[1].send(ok(b"next"))
         assert gate.clients[1].answer.body == b"next"
@@ -433,6 +435,7 @@ def test_a_service_asked_by_a_hook_of_its_own_route_is_told_from_a_loop() -> Non
 def test_each_allocation_that_fails_is_one_request_and_nothing_is_kept() -> None:
     def one(gate: Gate) -> Client:
         client = gate.client(GET)
+        client.cut_allowed = True  # an answer whose head has left when memory ends
         for origin in auths(gate):
             while origin.owed and not origin.closed:
                 origin.send(ok(b"x" * 20_000))

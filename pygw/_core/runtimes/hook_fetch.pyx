@@ -22,6 +22,7 @@ from pygw._core.limits cimport (
     FETCH_BODY_MAX, FETCH_FIELDS, FETCH_MAX_MS, FETCH_MS, FETCHES_MAX, FETCHES_RUN)
 from pygw._core.retarget cimport retarget_path, retarget_query
 from pygw._core.runtimes.hook_head cimport hook_keep, hook_method_number, hook_name_check
+from pygw._core.stats cimport ST_FETCH_FAULTS, ST_FETCHES, stat_add
 from pygw._core.types.exchange cimport exchange_t, PHASE_LOG
 from pygw._core.types.header cimport *
 from pygw._core.types.hook cimport *
@@ -198,6 +199,7 @@ cdef int fetch_send(fetch_t* f, span_t body, uint32_t timeout_ms,
     error = body_put(f, body)
     if unlikely(error != 0):
         return error
+    stat_add(f.hooks.host.counters, ST_FETCHES, 1)
     f.done = done
     f.owner = owner
     detached_body_end(f.d)
@@ -282,6 +284,7 @@ cdef void on_end(detached_t* d, int error) noexcept nogil:
     if error == 0:
         error = body_join(f)
     if error != 0:
+        stat_add(f.hooks.host.counters, ST_FETCH_FAULTS, 1)
         f.result.error = word_of(error)
         f.result.cause = fault_get(error).label
         f.result.body = span(NULL, 0)
