@@ -1,12 +1,19 @@
-"""A native hook as a person meets it: checked, served, replaced while it runs."""
+"""Hooks as a person meets them: checked, served, replaced while they run, found by name."""
 
 from __future__ import annotations
 
+import os
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.commands import Run, call, get
+from tests.peers.gateway import ROOT
 from tests.peers.link import until
+from tests.unit.installed_hooks import install
+from tests.unit.lua_hooks import needs_lua
 from tests.unit.native_hooks import built, plugin
 
 
@@ -61,3 +68,22 @@ def test_a_start_that_a_hook_refuses_says_where_in_the_file(
     assert started.process.wait(20) == 1
     told = started.err.read_text()
     assert "pygw.yaml:5:9  error  routes[0].middleware[0].python: key.py:check: takes" in told
+
+
+@needs_lua
+def test_hooks_of_an_installed_package_are_served_by_their_names(
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = install(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(ROOT)]))
+    (tmp_path / "pygw.yaml").write_text(
+        "access_log: off\nlisteners: [{bind: 127.0.0.1:0}]\nroutes:\n"
+        "  - {match: {path: /tag}, middleware: [{lua: acme-tag}, {echo: {}}]}\n"
+        "  - {match: {path: /auth}, middleware: [{python: acme-auth}]}\n"
+        "  - {match: {path: /only}, middleware: [{python: acme-only}]}\n"
+    )
+    url = run("pygw.yaml").wait_url()
+    assert "x-tag: acme" in get(f"{url}/tag")
+    for path in ("/auth", "/only"):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            get(url + path)
