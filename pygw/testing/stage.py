@@ -89,7 +89,7 @@ class Stage:
         """Time passes; services answer when they said."""
         while ms > 0:
             self.settle()
-            step = self._next_ms()
+            step = self._next_ms() if self.worker.running else None
             step = ms if step is None else min(max(step, 1), ms)
             self._advance(step)
             ms -= step

@@ -35,7 +35,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     """The URL of a service outside of the gateway."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as service:
-        thread = threading.Thread(target=service.serve_forever, daemon=True)
+        thread = threading.Thread(target=service.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{service.server_address[1]}"
         service.shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -301,9 +302,15 @@ def test_a_failed_test_shows_what_hooks_logged(write: Write, pytester_dir: Path)
         "def test_it(pygw_hook):\n    assert pygw_hook('hook.lua').get().status == 500\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "test_it.py"]
-    command += ["-p", "no:cacheprovider", "--rootdir", str(pytester_dir)]
+    command += ["-p", "no:cacheprovider", "-p", "pygw.pytest_plugin"]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=pytester_dir, check=False
+        [*command, "--rootdir", str(pytester_dir)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=pytester_dir,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        check=False,
     )
     assert done.returncode == 1
     assert "error hook hook: so it was" in done.stdout
