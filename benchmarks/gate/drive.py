@@ -11,13 +11,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import machine, process
 from benchmarks.gate.peers import Client, origin_run
-from benchmarks.macro.cases import CASES
+from benchmarks.macro.cases import CASES, Case
 
 # The C function, and the system call, that the subject calls at each mark.
 MARK = "getpgid"
@@ -29,7 +29,15 @@ LOG_TIMEOUT_S = 30.0
 
 _CASES = {case.name: case for case in CASES}
 # Name of a scenario -> the macro case whose request it repeats, on one connection.
-SCENARIOS = {"get": "keepalive-64", "headers-40": "headers-40", "post-4k": "post-4k"}
+SCENARIOS: Mapping[str, Case] = {
+    "get": _CASES["keepalive-64"],
+    "headers-40": _CASES["headers-40"],
+    "post-4k": _CASES["post-4k"],
+}
+# The same request on three routes of the subject: without a hook, and with one in each language.
+HOOK_SCENARIOS: Mapping[str, Case] = {
+    name: replace(_CASES["hooks-64"], path=f"/{name}") for name in ("none", "lua", "python")
+}
 
 
 class ToolError(Exception):
@@ -45,17 +53,17 @@ class Cost:
     high: float
 
 
-def schedule() -> list[tuple[str, int]]:
+def schedule(scenarios: Iterable[str] = SCENARIOS) -> list[tuple[str, int]]:
     """Return the intervals in order: scenario and number of requests."""
-    return [(name, count) for name in SCENARIOS for count in [SHORT] + [LONG] * REPEATS]
+    return [(name, count) for name in scenarios for count in [SHORT] + [LONG] * REPEATS]
 
 
-def costs(intervals: Sequence[float]) -> dict[str, Cost]:
+def costs(intervals: Sequence[float], scenarios: Collection[str] = SCENARIOS) -> dict[str, Cost]:
     """Turn what was counted in each interval of `schedule` into the cost by scenario."""
-    if len(intervals) != len(schedule()):
-        raise ToolError(f"{len(intervals)} intervals were seen, not {len(schedule())}")
+    if len(intervals) != len(schedule(scenarios)):
+        raise ToolError(f"{len(intervals)} intervals were seen, not {len(schedule(scenarios))}")
     found: dict[str, Cost] = {}
-    for index, name in enumerate(SCENARIOS):
+    for index, name in enumerate(scenarios):
         first = index * (REPEATS + 1)
         short, *longs = intervals[first : first + REPEATS + 1]
         each = sorted((value - short) / (LONG - SHORT) for value in longs)
@@ -81,27 +89,36 @@ def _log_wait(access_log: Path) -> None:
         time.sleep(process.POLL_S)
 
 
-def _play(subject: process.Child, access_log: Path) -> None:
+def _play(subject: process.Child, access_log: Path, scenarios: Mapping[str, Case]) -> None:
     """Send the whole schedule through a started subject."""
     port = int(process.line_read(subject, START_TIMEOUT_S))
     client = Client(port)
-    requests = {name: _CASES[case].request(f"127.0.0.1:{port}") for name, case in SCENARIOS.items()}
+    requests = {name: case.request(f"127.0.0.1:{port}") for name, case in scenarios.items()}
     for request in requests.values():
         client.repeat(request, WARM_UP)
     _log_wait(access_log)
     _mark(subject)
-    for name, count in schedule():
+    for name, count in schedule(scenarios):
         client.repeat(requests[name], count)
         _mark(subject)
     client.close()
 
 
-def drive(tool: Sequence[str], directory: Path) -> None:
-    """Run the schedule through a subject under `tool`, which writes its own output files."""
+def drive(
+    tool: Sequence[str],
+    directory: Path,
+    scenarios: Mapping[str, Case] = SCENARIOS,
+    hooks: Mapping[str, Path] | None = None,
+) -> None:
+    """Run the schedule through a subject under `tool`, which writes its own output files.
+
+    `hooks` are files by language: the subject has a route /LANGUAGE with each.
+    """
     program = [sys.executable, str(Path(__file__).with_name("subject.py"))]
     access_log = directory / "access.log"
     with origin_run() as origin_port:
         command = [*tool, *program, str(origin_port), str(access_log)]
+        command += [f"{language}={file}" for language, file in (hooks or {}).items()]
         try:
             with process.child_run(
                 "subject",
@@ -112,7 +129,7 @@ def drive(tool: Sequence[str], directory: Path) -> None:
                 stdout=subprocess.PIPE,
                 env=machine.python_environment() | {"PYTHONHASHSEED": "0"},
             ) as child:
-                _play(child, access_log)
+                _play(child, access_log, scenarios)
                 assert child.popen.stdin is not None
                 child.popen.stdin.close()
                 child.popen.wait(START_TIMEOUT_S)

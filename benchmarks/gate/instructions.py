@@ -7,9 +7,11 @@ syscalls.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.gate.drive import MARK, Cost, ToolError, costs, drive
+from benchmarks.gate.drive import MARK, SCENARIOS, Cost, ToolError, costs, drive
+from benchmarks.macro.cases import Case
 
 # libc exports the function under its name, and knows it under a second one.
 _TRIGGERS = (MARK, f"__{MARK}")
@@ -36,13 +38,17 @@ def parts_marked(directory: Path) -> list[Path]:
     return [part for part in parts if dump_read(part)[0] in wanted]
 
 
-def instructions_count(directory: Path) -> dict[str, Cost]:
+def instructions_count(
+    directory: Path,
+    scenarios: Mapping[str, Case] = SCENARIOS,
+    hooks: Mapping[str, Path] | None = None,
+) -> dict[str, Cost]:
     """Return the user instructions per request by scenario; ToolError when it cannot be done.
 
-    `directory` must be empty; callgrind's files stay there for profile.py.
+    `directory` must be empty; callgrind's files stay there for profile.py. `hooks` as in drive.
     """
     tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/callgrind.out"]
     tool += ["--compress-strings=no"]  # so that each file can be read without the others
     tool += [f"--dump-before={name}" for name in _TRIGGERS]
-    drive(tool, directory)
-    return costs([dump_read(part)[1] for part in parts_marked(directory)[1:]])
+    drive(tool, directory, scenarios, hooks)
+    return costs([dump_read(part)[1] for part in parts_marked(directory)[1:]], scenarios)

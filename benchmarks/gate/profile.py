@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.gate.drive import LONG, REPEATS, SCENARIOS
@@ -47,11 +48,11 @@ def costs_read(path: Path) -> Counter[str]:
     return found
 
 
-def profile_lines(directory: Path, count: int) -> list[str]:
+def profile_lines(directory: Path, count: int, scenarios: Iterable[str] = SCENARIOS) -> list[str]:
     """Return the `count` dearest functions of each scenario, as instructions per request."""
     parts = parts_marked(directory)[1:]
     lines = []
-    for index, scenario in enumerate(SCENARIOS):
+    for index, scenario in enumerate(scenarios):
         costs = costs_read(parts[index * (REPEATS + 1) + 1])  # the first of the long intervals
         total = costs.total()
         lines.append(f"{scenario}: {total / LONG:.0f} instructions per request, marks included")

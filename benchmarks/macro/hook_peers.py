@@ -231,7 +231,7 @@ def _envoy_run(setting: Setting) -> Iterator[RunningPeer]:
 
 # --- pygw -----------------------------------------------------------------------------------------
 
-_LUA_HOOK = f"""\
+LUA_HOOK = f"""\
 return {{
   request = function(req)
     if req.header("x-key") == "{KEY}" then req.set_header("x-user", "1") end
@@ -241,7 +241,7 @@ return {{
   end,
 }}
 """
-_PYTHON_HOOK = f"""\
+PYTHON_HOOK = f"""\
 class Hook:
     def request(self, req):
         if req.headers.get("x-key") == "{KEY}":
@@ -286,12 +286,12 @@ HOOK_PEERS = (
         "pygw-lua",
         "access log and counters on",
         _pygw_missing("lua"),
-        _pygw_run("pygw-lua", "hook.lua", _LUA_HOOK, {"lua": "hook.lua"}),
+        _pygw_run("pygw-lua", "hook.lua", LUA_HOOK, {"lua": "hook.lua"}),
     ),
     Peer(
         "pygw-python",
         "access log and counters on",
         _pygw_missing("python"),
-        _pygw_run("pygw-python", "hook.py", _PYTHON_HOOK, {"python": "hook.py:Hook"}),
+        _pygw_run("pygw-python", "hook.py", PYTHON_HOOK, {"python": "hook.py:Hook"}),
     ),
 )

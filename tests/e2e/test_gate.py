@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gate import baseline, instructions, profile, syscalls
+from benchmarks.gate import baseline, hooks, instructions, profile, syscalls
 from benchmarks.gate.drive import LONG, SCENARIOS, SHORT, Cost, ToolError, costs, schedule
 from pygw._core import variant
 
@@ -29,7 +29,7 @@ def instruction_costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cos
     """Instructions per request by scenario, from one run under callgrind."""
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed")
-    return instructions.instructions_count(tmp_path_factory.mktemp("callgrind"))
+    return hooks.hooks_count(tmp_path_factory.mktemp("callgrind"), SCENARIOS)
 
 
 @needs_release_build
@@ -52,6 +52,16 @@ def test_instructions_per_request_are_the_same_when_counted_again(
 ) -> None:
     for cost in instruction_costs.values():
         assert cost.high - cost.low <= 0.01 * cost.median
+
+
+@needs_release_build
+@pytest.mark.slow
+def test_a_hook_multiplies_the_instructions_of_a_request_by_no_more_than_its_goal(
+    instruction_costs: dict[str, Cost],
+) -> None:
+    found = hooks.ratios(instruction_costs)
+    assert {name: found[name] for name in hooks.GOALS if found[name] > hooks.GOALS[name]} == {}
+    assert min(found.values()) > 1.02, "no hook has run"
 
 
 @pytest.fixture(scope="module")
