@@ -20,7 +20,7 @@ from benchmarks import machine
 from benchmarks.micro.report import markdown, parts_of, report_write
 
 RESULTS = Path(__file__).parents[1] / "results"
-PARTS = [str(Path(__file__).with_name(f"test_{name}.py")) for name in ("parts", "codecs", "hooks")]
+PARTS = [str(Path(__file__).with_name(f"test_{name}.py")) for name in ("parts", "codecs")]
 
 
 def _say(text: str) -> None:
