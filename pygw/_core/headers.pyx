@@ -13,7 +13,7 @@ from pygw._core.fault cimport E_CORE_INTERNAL, E_CORE_MEMORY
 from pygw._core.limits cimport HEADERS_MAX, HEADERS_OWN
 from pygw._core.arena cimport arena_alloc, arena_bytes
 from pygw._core.view cimport (
-    lower, span, span_equal_nocase, span_is_nocase, span_next_member, is_blank, word_of)
+    lower, span, span_is_nocase, span_next_member, is_blank, word_equal_nocase, word_of)
 from pygw._core.types.header cimport (
     HF_EDITED, HF_HOP, HF_REMOVED, HF_SENSITIVE,
     H_OTHER, H_ACCEPT, H_AUTHORIZATION, H_CACHE_CONTROL, H_CONNECTION, H_CONTENT_LENGTH,
@@ -199,7 +199,15 @@ cdef header_t* headers_find(headers_t* hs, uint16_t id, header_t* after) noexcep
 
 
 cdef bint header_name_equal(const char* a, const char* b, uint32_t size) noexcept nogil:
-    return span_equal_nocase(span(a, size), span(b, size))
+    cdef const char* last = a + size - 8
+    if size < 8:
+        return word_equal_nocase(word_of(a, size), word_of(b, size))
+    while a < last:
+        if not word_equal_nocase(word_of(a, 8), word_of(b, 8)):
+            return False
+        a += 8
+        b += 8
+    return word_equal_nocase(word_of(last, 8), word_of(b - (a - last), 8))
 
 
 cdef header_t* headers_find_name(headers_t* hs, span_t name, header_t* after) noexcept nogil:

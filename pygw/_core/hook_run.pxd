@@ -3,13 +3,24 @@
 # Never does: resume an exchange (filters/hook.pyx does), or trust what a hook answers.
 # Read next: hook_body.pxd, filters/hook.pyx.
 
+from libc.stdint cimport uint8_t
+from libc.string cimport memset
 from pygw._core.types.exchange cimport exchange_t, verdict_t
-from pygw._core.types.hook cimport hook_call_t, hook_t, outcome_t
+from pygw._core.types.hook cimport hook_call_t, hook_t, hooks_t, outcome_t
 
 cdef void call_init(hook_call_t* call, exchange_t* x, const hook_t* hook, int phase) noexcept nogil
 # The same for a head's run that cannot wait: what only others need is left as it is.
-cdef void call_init_head(hook_call_t* call, exchange_t* x, const hook_t* hook,
-                         int phase) noexcept nogil
+cdef inline void call_init_head(hook_call_t* call, exchange_t* x, const hook_t* hook,
+                                int phase) noexcept nogil:
+    cdef hooks_t* k = <hooks_t*>x.host.hooks
+    memset(call, 0, <size_t>&(<hook_call_t*>NULL).piece)
+    call.x = x
+    call.hook = hook
+    call.hooks = k
+    call.phase = <uint8_t>phase
+    call.chain_phase = <uint8_t>phase
+    call.error = k.error
+
 # Runs the hook's code once, with the views of its exchange.
 cdef outcome_t call_run(hook_call_t* call) noexcept nogil
 # What a run that is over means to the chain: a reply becomes the exchange's response, a failure is

@@ -5,7 +5,7 @@
 # Never does: resume an exchange (filters/hook.pyx does), or trust what a hook answers.
 # Read next: hook_run.pxd for the contract.
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memset, strlen
 from pygw._core.block cimport block_give, block_take
@@ -30,18 +30,6 @@ cdef void call_init(hook_call_t* call, exchange_t* x, const hook_t* hook,
                     int phase) noexcept nogil:
     memset(&call.piece, 0, sizeof(hook_call_t) - <size_t>&(<hook_call_t*>NULL).piece)
     call_init_head(call, x, hook, phase)
-
-
-cdef void call_init_head(hook_call_t* call, exchange_t* x, const hook_t* hook,
-                         int phase) noexcept nogil:
-    cdef hooks_t* k = <hooks_t*>x.host.hooks
-    memset(call, 0, <size_t>&(<hook_call_t*>NULL).piece)
-    call.x = x
-    call.hook = hook
-    call.hooks = k
-    call.phase = <uint8_t>phase
-    call.chain_phase = <uint8_t>phase
-    call.error = k.error
 
 
 cdef outcome_t call_run(hook_call_t* call) noexcept nogil:

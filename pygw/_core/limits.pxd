@@ -74,6 +74,7 @@ cdef enum:
     HOOK_CONFIG_MAX = 65536        # bytes of its configuration
     HOOK_BODY_MAX = 67108864       # what body_max of a hook may be set to
     HOOK_REPLY_FIELDS = 64         # fields of one reply
+    HOOK_NAMES = 8                 # names of fields that hooks wrote and a worker remembers
     HOOK_VARS = 64                 # variables of one exchange
     HOOK_VAR_BYTES = 65536         # of one name and value
     HOOK_LINE_MAX = 1024           # bytes of one line that a hook logs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 from typing import Any
 
@@ -207,6 +208,32 @@ def test_a_view_kept_past_its_run_raises_gone(use: str) -> None:
         client = gate.client(GET + GET)
         gate.origin.send(OK)
         assert client.answers()[1].body == b"gone"
+
+
+def test_names_that_share_a_place_among_hook_names_keep_their_meaning() -> None:
+    # The last byte and the length choose one of HOOK_NAMES = 8 places: these meet in few of them.
+    stems = ("", "x-", "abcdef-", "abcdefgh", "abcdefghijk-", "abcdefghijklmn-", "abcdefghijklmnop")
+    fine = [stem + last for stem in stems for last in "aiqAIQ019"]
+    bad = [stem + last for stem in stems for last in (" ", "\n", "\0", "(", "\xe9")]
+    ours = ["te", "upgrade", "connection", "keep-alive", "Content-Length", "Transfer-Encoding"]
+    source = f"""
+    def h(req):
+        told = []
+        for _ in range(2):
+            for fine, bad, ours in zip({fine!r}, {bad!r} * 9, {ours!r} * 99):
+                for name in (fine, bad, ours, fine):
+                    try:
+                        req.headers[name] = "1"
+                        told.append(name)
+                    except Refused as error:
+                        told.append("ours" if "itself" in str(error) else "bad")
+                assert req.headers[fine] == "1"
+        return Reply(200, repr(told))
+    """
+    with serving(python(source)) as gate:
+        told = ast.literal_eval(exchange(gate).answer.body.decode())
+    wanted = [answer for name in fine for answer in (name, "bad", "ours", name)]
+    assert told == wanted * 2
 
 
 PARTS = {

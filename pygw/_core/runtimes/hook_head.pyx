@@ -19,14 +19,14 @@ from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.http1_write cimport http1_reason
 from pygw._core.libs.llhttp cimport (
     HTTP_CONNECT, HTTP_HEAD, HTTP_PRI, HTTP_QUERY, HTTP_SOURCE, llhttp)
-from pygw._core.limits cimport FIELD_NAME_MAX
+from pygw._core.limits cimport FIELD_NAME_MAX, HOOK_NAMES
 from pygw._core.retarget cimport retarget_path, retarget_query
 from pygw._core.types.exchange cimport (
     exchange_t, AF_HEAD_SENT, PHASE_ATTEMPT, PHASE_LOG, PHASE_RESPONSE, XF_RESPONSE_STARTED)
 from pygw._core.types.header cimport *
 from pygw._core.types.hook cimport *
 from pygw._core.types.message cimport half_t, MF_LINE_EDITED
-from pygw._core.view cimport span
+from pygw._core.view cimport span, word_of
 
 
 # The half of a side that may be edited now; NULL: `error` says why not.
@@ -137,21 +137,47 @@ cdef inline bint id_is_ours(uint16_t id) noexcept nogil:
             | <uint64_t>1 << H_TRANSFER_ENCODING | <uint64_t>1 << H_UPGRADE) >> id & 1
 
 
-# 0, or why such a field may not be written here.
-cdef int hook_name_check(int side, span_t name, uint16_t* id) noexcept nogil:
-    cdef int found = header_id_valid(name)
-    if unlikely(found < 0 or name.len > FIELD_NAME_MAX):
+# header_id_valid, which short names that were written lately need not go through again.
+cdef inline int name_id(hooks_t* k, span_t name) noexcept nogil:
+    cdef named_t* n
+    cdef uint64_t head, tail = 0
+    cdef int id
+    if unlikely(name.len == 0 or name.len > 16):
+        return header_id_valid(name)
+    head = word_of(name.ptr, name.len)
+    if name.len > 8:
+        tail = word_of(name.ptr + name.len - 8, 8)
+    n = &k.names[(name.len ^ name.ptr[name.len - 1]) & (HOOK_NAMES - 1)]
+    if likely(n.head == head and n.tail == tail and n.len == name.len):
+        return n.id
+    id = header_id_valid(name)
+    if id >= 0:
+        n.head, n.tail, n.len, n.id = head, tail, name.len, <uint16_t>id
+    return id
+
+
+# 0, or why a name with this id (-1: none) may not be written here.
+cdef inline int name_refused(int side, span_t name, int id) noexcept nogil:
+    if unlikely(id < 0 or name.len > FIELD_NAME_MAX):
         return HOST_BAD
-    id[0] = <uint16_t>found
-    if unlikely(id_is_ours(id[0]) or (id[0] == H_HOST and side == SIDE_RESPONSE)):
+    if unlikely(id_is_ours(<uint16_t>id) or (id == H_HOST and side == SIDE_RESPONSE)):
         return HOST_OURS
     return 0
 
 
-cdef int field_check(int side, span_t name, span_t value, bint more, uint16_t* id) noexcept nogil:
+cdef int hook_name_check(int side, span_t name, uint16_t* id) noexcept nogil:
+    cdef int found = header_id_valid(name)
+    id[0] = <uint16_t>found
+    return name_refused(side, name, found)
+
+
+cdef inline int field_check(hooks_t* k, int side, span_t name, span_t value, bint more,
+                            uint16_t* id) noexcept nogil:
     cdef uint16_t port
     cdef span_t host
-    cdef int error = hook_name_check(side, name, id)
+    cdef int found = name_id(k, name)
+    cdef int error = name_refused(side, name, found)
+    id[0] = <uint16_t>found
     if unlikely(error != 0):
         return error
     if unlikely(not header_value_valid(value)):
@@ -170,7 +196,7 @@ cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) no
     cdef half_t* half = half_open(call, side, &error)
     if unlikely(half == NULL):
         return error
-    error = field_check(side, name, value, more, &id)
+    error = field_check(call.hooks, side, name, value, more, &id)
     if unlikely(error != 0):
         return error
     error = watch(call, OP_HEADER_ADD if more else OP_HEADER_SET, <uint32_t>side, name, value)

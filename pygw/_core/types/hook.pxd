@@ -290,6 +290,13 @@ cdef struct hook_cache_t:
     uint64_t bytes
     uint64_t seed
 
+# A name that a hook wrote, at most 16 bytes: that it is a token, and its id.
+cdef struct named_t:
+    uint64_t head                     # its first eight bytes, or all: word_of of view.pxd
+    uint64_t tail                     # its last eight; 0 where eight are all
+    uint32_t len                      # 0: nothing here
+    uint16_t id                       # header_id
+
 # A worker's hooks: behind host_t.hooks.
 cdef struct hooks_t:
     host_t* host                      # borrow(worker, for ever)
@@ -298,6 +305,7 @@ cdef struct hooks_t:
     response_view_t response
     hook_call_t* running              # borrow(its caller, until it returns); NULL: none runs
     void* states[3]                   # own(runtime): by enum runtime; NULL until first needed
+    named_t names[8]                  # HOOK_NAMES: hooks write few names again and again
     blocks_t calls                    # of runs that may wait
     blocks_t fetches                  # fetch_t of runtimes/hook_fetch.pxd, behind their first use
     uint32_t fetch_count
