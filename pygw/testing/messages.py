@@ -175,7 +175,19 @@ def _head(line: str, fields: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _lines(fields: Iterable[tuple[str, str]]) -> bytes:
-    return b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields)
+    return b"".join(_line(name, value) for name, value in fields)
+
+
+def _line(name: str, value: str) -> bytes:
+    if "\n" in f"{name}{value}" or "\r" in f"{name}{value}":
+        raise ValueError(f"the field {name!r} has a line break: raw bytes can say that")
+    try:
+        return f"{name}: {value}\r\n".encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the field {name!r} has characters that are no bytes: {value!r}; for UTF-8 write"
+            " value.encode().decode('latin-1')"
+        ) from None
 
 
 def bytes_of(text: Text) -> bytes:

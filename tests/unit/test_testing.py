@@ -236,6 +236,9 @@ def test_requests_have_bodies_chunks_clients_and_any_bytes(plain: Gateway) -> No
         assert gateway.raw(b"GET / HTTP/1.1\r\n").status in (0, 408)
         for method in (gateway.post, gateway.patch, gateway.delete, gateway.options):
             assert method("/").status == 200
+        for value, why in (("a\r\nb", "has a line break"), ("€", r"write value\.encode")):
+            with pytest.raises(ValueError, match=why):
+                gateway.get(headers={"x-a": value})
         with pytest.raises(KeyError, match=r"the head has .*Content-Length"):
             gateway.get().headers["x-no"]
 
