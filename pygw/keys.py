@@ -292,6 +292,8 @@ class NativeHook(TypedDict, total=False):
     """All that the hook may change or do: anything else is an error; everything unless set."""
     cache: HookCache
     """Keep what a pure hook of the phase request decided; off unless set."""
+    fetch: Sequence[str]
+    """The upstreams to which the hook may send requests of its own; it reaches no others."""
     file: Required[str]
     """The shared object, seen from the configuration's directory, or the name of one that an
     installed package offers; a copy of it is loaded."""

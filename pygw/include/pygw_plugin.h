@@ -39,7 +39,7 @@ extern "C" {
 
 enum { PYGW_REQUEST = 0, PYGW_RESPONSE = 1 };
 /* What a function of a phase answers; every other number counts as a failure. */
-enum { PYGW_NEXT = 0, PYGW_REPLY = 1, PYGW_FAILED = 3, PYGW_ABORT = 4 };
+enum { PYGW_NEXT = 0, PYGW_REPLY = 1, PYGW_WAIT = 2, PYGW_FAILED = 3, PYGW_ABORT = 4 };
 enum {
     PYGW_PHASE_REQUEST = 0, PYGW_PHASE_REQUEST_BODY = 1, PYGW_PHASE_ATTEMPT = 2,
     PYGW_PHASE_RESPONSE = 3, PYGW_PHASE_RESPONSE_BODY = 4, PYGW_PHASE_LOG = 5
@@ -56,6 +56,35 @@ enum {
     PYGW_E_NONE = -7,             /* there is no such thing */
     PYGW_E_MASKED = -8            /* the hook's `writes` does not name it */
 };
+
+typedef struct pygw_call pygw_call;
+
+/* A request of the hook's own. What is empty is left out: GET (POST with a body), "/". */
+typedef struct {
+    uint32_t size;                /* of this struct */
+    uint32_t timeout_ms;          /* 0: five seconds */
+    pygw_span upstream;           /* one that the hook's `fetch:` names */
+    pygw_span method;
+    pygw_span path;               /* with its query */
+    pygw_span body;               /* ptr NULL: none */
+    const pygw_span *fields;      /* name, value, name, value, ... */
+    uint32_t field_count;         /* pairs of them */
+} pygw_fetch;
+
+/* What came of it. */
+typedef struct {
+    uint32_t size;
+    uint32_t status;
+    const char *error;            /* why there is no answer: "timeout", ...; NULL: there is one */
+    const char *cause;            /* the same as the access log has it */
+    const pygw_header *fields;    /* those with PYGW_GONE in their flags are not there */
+    uint32_t field_count;
+    pygw_span body;
+} pygw_fetched;
+
+/* Goes on where the function that answered PYGW_WAIT left off, and answers as that would. */
+typedef int (*pygw_fetched_fn)(void *self, const pygw_call *call, void *arg,
+                               const pygw_fetched *got);
 
 /* What a plugin may call; `ctx` is that of the call. Bytes that are given are copied. */
 typedef struct {
@@ -94,10 +123,13 @@ typedef struct {
     const pygw_span *(*request_id)(void *ctx);
     /* Why the function is about to answer PYGW_FAILED: for the log. */
     int (*fail)(void *ctx, const char *ptr, uint32_t len);
+    /* Sends a request; `done` is called in a later turn, if the exchange still runs. The function
+     * answers PYGW_WAIT meanwhile: only a plugin with may_wait can, and not in the log phase. */
+    int (*fetch)(void *ctx, const pygw_fetch *what, pygw_fetched_fn done, void *arg);
 } pygw_host;
 
 /* One call of one function of a phase. */
-typedef struct {
+struct pygw_call {
     uint32_t size;
     uint8_t phase;                /* PYGW_PHASE_* */
     uint8_t last;                 /* body phases: the body ends with this piece */
@@ -105,7 +137,7 @@ typedef struct {
     const pygw_host *host;
     const pygw_request *request;
     const pygw_response *response;
-} pygw_call;
+};
 
 typedef struct {
     uint32_t size;
@@ -129,6 +161,7 @@ typedef struct {
     pygw_phase_fn log;
     void (*destroy)(void *self);  /* the configuration that named it is gone */
     char error[256];              /* why pygw_plugin_init answers another number than 0 */
+    uint8_t may_wait;             /* its functions may answer PYGW_WAIT */
 } pygw_plugin;
 
 /* Says what the plugin was compiled against, and refuses a host that is another. */

@@ -53,7 +53,7 @@ def plan_hook(
 def _bounds(hook: LuaHook | PythonHook | NativeHook, params: Params) -> dict[str, Any]:
     """What it may reach and what is kept of it; what is not set is left out."""
     out: dict[str, Any] = {}
-    if not isinstance(hook, NativeHook) and hook.fetch:
+    if hook.fetch:
         out["fetch"] = list(hook.fetch)
     for key, names in (("reads", hook.reads), ("writes", hook.writes)):
         if names is not None:

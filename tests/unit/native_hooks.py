@@ -45,8 +45,9 @@ def built(source: str) -> Path:
 
 
 def plugin(**phases: str) -> str:
-    """A C source: the bodies of functions by phase; `init` is the body of its own."""
-    init = phases.pop("init", "")
+    """A C source: the bodies of functions by phase; `init` is the body of its own, `before` what
+    stands before them."""
+    init, before = phases.pop("init", ""), phases.pop("before", "")
     functions = [
         f"static int on_{phase}(void *self, const pygw_call *call) {{ {body} return PYGW_NEXT; }}"
         for phase, body in phases.items()
@@ -55,6 +56,7 @@ def plugin(**phases: str) -> str:
     return "\n".join(
         [
             PRELUDE,
+            before,
             *functions,
             "int pygw_plugin_init(const pygw_host *host, const pygw_config *config,"
             " pygw_plugin *out) { PYGW_PLUGIN_CHECK(host, out); " + names + init + " return 0; }",

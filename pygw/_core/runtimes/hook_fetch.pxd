@@ -22,6 +22,10 @@ cdef struct fetched_t:
     const header_t* fields        # borrow(exchange, within `done`)
     span_t body                   # borrow(fetch, within `done`): whole
 
+# Whether the run that asked ended before: nobody waits for it.
+cdef inline bint fetched_over(const fetched_t* r) noexcept nogil:
+    return r.error != NULL and r.error[0] == c'o'
+
 ctypedef void (*fetch_done_fn)(fetch_t* f) noexcept nogil
 
 cdef struct fetch_t:

@@ -20,6 +20,7 @@ from pygw._core.limits cimport (
     HOOK_BODY_MAX, HOOK_ERROR_MAX, HOOK_REPLY_FIELDS, HOOK_VARS, HOOK_VAR_BYTES)
 from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
 from pygw._core.runtimes.hook_head cimport *
+from pygw._core.runtimes.native_fetch cimport native_fetch
 from pygw._core.types.exchange cimport (
     exchange_t, PHASE_LOG, PHASE_REQUEST_BODY, PHASE_RESPONSE_BODY, XF_ID_MADE,
     XF_RESPONSE_STARTED)
@@ -302,6 +303,7 @@ table.unix_ms = on_unix_ms
 table.monotonic_ns = on_monotonic_ns
 table.request_id = on_request_id
 table.fail = on_fail
+table.fetch = native_fetch
 
 
 cdef const hook_host_t* hook_host() noexcept nogil:

@@ -11,13 +11,13 @@ import json
 import os
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
-from pygw._core.check cimport likely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.hooks cimport runtime_register
 from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
 from pygw._core.runtimes.hook_host cimport hook_host
+from pygw._core.runtimes.native_fetch cimport *
 from pygw._core.types.header cimport header_t
 from pygw._core.types.hook cimport *
 
@@ -28,55 +28,8 @@ cdef extern from "<dlfcn.h>" nogil:
     int dlclose(void* handle)
     const char* dlerror()
 
-cdef extern from "pygw_plugin.h" nogil:
-    enum: PYGW_ABI
-    uint64_t PYGW_LAYOUT
-    ctypedef struct pygw_span:
-        const char* ptr               # borrow(who fills it, until its call returns)
-        uint32_t len
-    ctypedef struct pygw_header:
-        pass
-    ctypedef struct pygw_request:
-        pass
-    ctypedef struct pygw_response:
-        pass
-    ctypedef struct pygw_host:
-        pass
-    ctypedef struct pygw_call:
-        uint32_t size
-        uint8_t phase
-        uint8_t last
-        void* ctx                     # borrow(worker, for ever): hooks_t
-        const pygw_host* host         # static
-        const pygw_request* request   # borrow(worker, until the call returns)
-        const pygw_response* response # borrow(worker, until the call returns)
-    ctypedef struct pygw_config:
-        uint32_t size
-        pygw_span name
-        pygw_span json
-    ctypedef int (*pygw_phase_fn)(void* self, const pygw_call* call) noexcept nogil
-    ctypedef struct pygw_plugin:
-        uint32_t size
-        uint32_t abi
-        uint64_t layout
-        void* self                    # own(the shared object, until destroy)
-        pygw_phase_fn request
-        pygw_phase_fn request_body
-        pygw_phase_fn attempt
-        pygw_phase_fn response
-        pygw_phase_fn response_body
-        pygw_phase_fn log
-        void (*destroy)(void* self) noexcept nogil
-        char error[256]
-
 ctypedef int (*init_fn)(const pygw_host* host, const pygw_config* config,
                         pygw_plugin* out) noexcept nogil
-
-# One hook's instance.
-cdef struct native_t:
-    void* handle                      # own: of dlopen
-    pygw_phase_fn by_phase[6]         # static: in the shared object
-    pygw_plugin plugin
 
 PHASE_NAMES = ("request", "request_body", "attempt", "response", "response_body", "log")
 FILE_MAX = 64 << 20
@@ -180,10 +133,11 @@ def describe(code: bytes, file: str, config: object) -> dict[str, object]:
     cdef bytes text = json.dumps(config, separators=(",", ":")).encode()
     cdef native_t* n = native_make(code, file, b"describe", text)
     phases = [name for i, name in enumerate(PHASE_NAMES) if n.by_phase[i] != NULL]
+    waits = bool(n.plugin.may_wait)
     native_free(n)
     if not phases:
         raise ValueError(f"{file}: pygw_plugin_init named no function of a phase")
-    return {"phases": phases, "may_wait": False, "config": config}
+    return {"phases": phases, "may_wait": waits, "config": config}
 
 
 # --- the runtime ----------------------------------------------------------------------------------
@@ -218,23 +172,9 @@ cdef void native_release(void* state, hook_t* hook) noexcept nogil:
 
 cdef outcome_t native_call(void* state, hook_call_t* call) noexcept nogil:
     cdef native_t* n = <native_t*>call.hook.loaded
-    cdef hooks_t* k = call.hooks
     cdef pygw_call c
-    cdef int answer
-    c.size = sizeof(pygw_call)
-    c.phase = call.phase
-    c.last = call.last
-    c.ctx = k
-    c.host = <const pygw_host*>k.api
-    c.request = <const pygw_request*>&k.request
-    c.response = <const pygw_response*>&k.response
-    answer = n.by_phase[call.phase](n.plugin.self, &c)
-    if likely(answer == OUTCOME_NEXT):
-        return OUTCOME_NEXT
-    if answer == OUTCOME_REPLY or answer == OUTCOME_ABORT:
-        return <outcome_t>answer
-    call.fault = HOOK_RAISED if answer == OUTCOME_FAILED else HOOK_WRONG
-    return OUTCOME_FAILED
+    native_fill(call, &c)
+    return native_outcome(call, n.by_phase[call.phase](n.plugin.self, &c))
 
 
 cdef void native_cancel(void* state, hook_call_t* call) noexcept nogil:

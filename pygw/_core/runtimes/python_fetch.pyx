@@ -93,7 +93,7 @@ cdef int future_tell(object future, const fetched_t* r) except -1:
         return 0
     if r.error == NULL:
         future.set_result(fetched_of(r))
-    elif r.error[0] == c'o':          # over: the run is
+    elif fetched_over(r):
         future.cancel("the run of the hook is over")
     else:
         future.set_exception(FetchError(r.error.decode(), r.cause.decode()))

@@ -268,6 +268,8 @@ cdef struct hook_host_t:
     const span_t* (*request_id)(void* ctx) noexcept nogil
     # What call.error is to say when the run comes to FAILED.
     int (*fail)(void* ctx, const char* ptr, uint32_t len) noexcept nogil
+    # For native hooks: pygw_fetch, pygw_fetched_fn of pygw_plugin.h. 0: the run may answer WAIT.
+    int (*fetch)(void* ctx, const void* what, void* done, void* arg) noexcept nogil
 
 cdef enum log_level:
     LOG_DEBUG = 0

@@ -92,15 +92,11 @@ class Hook(Part):
     cache: HookCache | None = None
     """Keep what a pure hook of the phase request decided; off unless set."""
 
-
-class AskingHook(Hook):
-    """What hooks have in common that may wait."""
-
     fetch: Annotated[list[Name], Field(max_length=16)] = []
     """The upstreams to which the hook may send requests of its own; it reaches no others."""
 
 
-class LuaHook(AskingHook):
+class LuaHook(Hook):
     """Filter: a hook written in Lua."""
 
     file: Script
@@ -108,7 +104,7 @@ class LuaHook(AskingHook):
     package offers; read with the configuration."""
 
 
-class PythonHook(AskingHook):
+class PythonHook(Hook):
     """Filter: a hook written in Python."""
 
     object: Object

@@ -45,6 +45,7 @@ typedef struct {
   uint64_t (*monotonic_ns)(void *ctx);
   const pygw_span_t *(*request_id)(void *ctx);
   int (*fail)(void *ctx, const char *ptr, uint32_t len);
+  int (*fetch)(void *ctx, const void *what, void *done, void *arg);
 } pygw_api_t;
 typedef struct {
   uint32_t init, anchor; int32_t first, last; uint32_t count, steps; int32_t start[32], len[32];
