@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from pygw.config.hook_points import offers
+from pygw.config.load import check_object
 from pygw.testing import ConfigError, MakeHook
 from tests.unit.installed_hooks import install
 from tests.unit.lua_hooks import needs_lua
@@ -53,6 +55,18 @@ def test_what_is_not_offered_is_answered_with_what_is(pygw_hook: MakeHook) -> No
         pygw_hook("python:acme-tag")
     with pytest.raises(ConfigError, match=r"acme_hooks:lost\.lua, but no such file is installed"):
         pygw_hook("lua:acme-lost")
+
+
+def test_naming_a_hook_imports_nothing_of_its_package(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("acme_hooks")]:
+        monkeypatch.delitem(sys.modules, name)
+    (acme / "acme_hooks" / "__init__.py").write_text("raise SystemExit('imported')")
+    entries = [{"python": "acme-auth"}, {"lua": "acme-tag"}, {"echo": {}}]
+    routes = [{"match": {"path": "/*"}, "middleware": entries}]
+    check_object({"listeners": [{"bind": "127.0.0.1:0"}], "routes": routes}, "x")
+    assert not [name for name in sys.modules if name.startswith("acme_hooks")]
 
 
 @needs_lua
