@@ -72,9 +72,8 @@ def _goal_rows(lines: Sequence[Line]) -> list[str]:
     for goal in GOALS:
         found = goal_figure(goal, lines)
         met = "not measured" if found is None else "yes" if found.median <= goal.at_most else "no"
-        rows.append(
-            f"| {goal.case} | {goal.against} | {goal.at_most:.2f} | {_spread(found)} | {met} |"
-        )
+        what = f"{goal.case}: {goal.peer} | {goal.against} | {goal.at_most:.2f}"
+        rows.append(f"| {what} | {_spread(found)} | {met} |")
     return [*rows, ""]
 
 

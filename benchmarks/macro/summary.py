@@ -15,6 +15,7 @@ from benchmarks.macro.rounds import Round
 
 FLOOR = "relay"
 RIVALS = ("nginx", "haproxy")
+HOOK_RIVAL = "nginx-lua"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Line:
     system_us: Figure | None
     to_floor: Figure | None
     to_better_rival: Figure | None
+    to_hook_rival: Figure | None
     requests_per_s: Figure
     p50_us: Figure
     p99_us: Figure
@@ -86,6 +88,7 @@ def case_lines(case: Case, rounds: Sequence[Round]) -> list[Line]:
     """Return one line per peer for the rounds of one case."""
     of_case = [each for each in rounds if each.case == case.name]
     floor, rival = _cpu_by_round(of_case, FLOOR), _better_rival(of_case)
+    hooked = _cpu_by_round(of_case, HOOK_RIVAL)
     lines = []
     for peer in dict.fromkeys(each.peer for each in of_case):
         mine = [each for each in of_case if each.peer == peer]
@@ -99,6 +102,7 @@ def case_lines(case: Case, rounds: Sequence[Round]) -> list[Line]:
                 system_us=_figure_of(mine, lambda each: each.system_us) if counts else None,
                 to_floor=_ratios(mine, floor) if counts else None,
                 to_better_rival=_ratios(mine, rival) if counts else None,
+                to_hook_rival=_ratios(mine, hooked) if counts and case.hooks else None,
                 requests_per_s=_figure_of(mine, lambda each: each.requests_per_s),
                 p50_us=_figure_of(mine, lambda each: each.p50_us),
                 p99_us=_figure_of(mine, lambda each: each.p99_us),
@@ -112,11 +116,13 @@ def case_lines(case: Case, rounds: Sequence[Round]) -> list[Line]:
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on pygw's CPU per request in one case, against the floor or the better rival."""
+    """A bound on pygw's CPU per request in one case, against the floor, the better rival or the
+    rival with a hook."""
 
     case: str
     against: str
     at_most: float
+    peer: str = "pygw"
 
 
 GOALS = (
@@ -124,12 +130,15 @@ GOALS = (
     Goal("keepalive-64", "better rival", 0.85),
     Goal("keepalive-512", "floor", 1.35),
     Goal("body-1m", "floor", 1.25),
+    Goal("hooks-64", HOOK_RIVAL, 0.75, "pygw-lua"),
 )
 
 
-def goal_figure(goal: Goal, lines: Sequence[Line], peer: str = "pygw") -> Figure | None:
+def goal_figure(goal: Goal, lines: Sequence[Line]) -> Figure | None:
     """Return the ratio that a goal bounds; None if it was not measured or is invalid."""
     for line in lines:
-        if (line.case, line.peer) == (goal.case, peer) and not line.problems:
+        if (line.case, line.peer) == (goal.case, goal.peer) and not line.problems:
+            if goal.against == HOOK_RIVAL:
+                return line.to_hook_rival
             return line.to_floor if goal.against == "floor" else line.to_better_rival
     return None

@@ -28,6 +28,7 @@ from pygw._core.libs.sockets cimport (
 from pygw._core.libs.uv cimport uv_buf_t, UV_EAI_NONAME, UV_EOF
 from pygw._core.limits cimport PLANS_MAX
 from pygw._core.resolver cimport name_t, resolver_answer
+from pygw._core.runtimes.lua_state cimport lua_t
 from pygw._core.shortage cimport shortage_count, shortage_set
 from pygw._core.stats cimport ST_CONNECTIONS, stat_get
 from pygw._core.stats import stats_names
@@ -36,6 +37,7 @@ from pygw._core.transport cimport transports_flush
 from pygw._core.transport_memory cimport *
 from pygw._core.types.address cimport address_t, ADDRESS_UNIX
 from pygw._core.types.exchange cimport host_t, plan_t
+from pygw._core.types.hook cimport hooks_t, RUNTIME_LUA
 from pygw._core.types.memory cimport buffers_t
 from pygw._core.types.transport cimport TF_READING
 from pygw._core.view cimport span
@@ -171,6 +173,10 @@ cdef class End:
     def received(self) -> bytes:
         """All bytes that left the gateway for this end."""
         return bytes(self.taken) + self.end.output[:self.end.output_used]
+
+    def forget(self) -> None:
+        """Keeps no more of what was received: for runs that have no end."""
+        self.taken.clear()
 
     @property
     def queued(self) -> int:
@@ -451,6 +457,11 @@ cdef class MemoryWorker:
         out |= {f"live_{name}": count for name, count in self.live().items()}
         return out | {"live_pools": self.w.pools.blocks.live, "live_plans": self.w.plans,
                       "spins": self.m.net.spins}
+
+    def lua_bytes(self) -> int:
+        """What the worker's Lua has taken."""
+        cdef lua_t* vm = <lua_t*>(<hooks_t*>self.w.host.hooks).states[<int>RUNTIME_LUA]
+        return vm.used if vm != NULL else 0
 
     def drain(self, idle_ms: int = 0) -> None:
         """Each client's connection ends with its next answer, or without one after so long."""
