@@ -101,9 +101,10 @@ class Seen(Message):
 class Answer:
     """What a service answers.
 
-    `chunks` is a body that comes in pieces, each read by itself. `after_s` holds the answer back,
-    on the gateway's clock, which a test does not wait for. `cut` ends the connection so many bytes
-    into the body. `raw` are the bytes of a whole answer, in place of all else.
+    `json` is a value to send as the body, `chunks` a body in pieces, each read by itself.
+    `after_s` holds the answer back, on the gateway's clock, which a test does not wait for. `cut`
+    ends the connection so many bytes into the body. `raw` are the bytes of a whole answer, in place
+    of all else.
     """
 
     status: int = 200
@@ -114,13 +115,19 @@ class Answer:
     after_s: float = 0.0
     cut: int | None = None
     raw: bytes | None = None
+    json: Any = None
 
     def pieces(self, method: str) -> list[bytes]:
         """Its bytes, by piece."""
         if self.raw is not None:
             return [self.raw]
         fields = list(pairs_of(self.headers))
-        body = b"" if method == "HEAD" else bytes_of(self.body)
+        whole = bytes_of(self.body)
+        if self.json is not None:
+            whole = json.dumps(self.json).encode()
+            if not any(name.lower() == "content-type" for name, _ in fields):
+                fields.append(("Content-Type", "application/json"))
+        body = b"" if method == "HEAD" else whole
         if self.status in (204, 304) or 100 <= self.status < 200:
             return [_head(f"HTTP/1.1 {self.status} {_REASON}", fields)]
         if self.chunks is not None:
@@ -128,7 +135,7 @@ class Answer:
             head = _head(f"HTTP/1.1 {self.status} {_REASON}", fields)
             return [head, *chunked(self.chunks, self.trailers)] if method != "HEAD" else [head]
         if not any(name.lower() == "content-length" for name, _ in fields):
-            fields.append(("Content-Length", str(len(bytes_of(self.body)))))
+            fields.append(("Content-Length", str(len(whole))))
         if self.cut is not None:
             body = body[: self.cut]
         return [_head(f"HTTP/1.1 {self.status} {_REASON}", fields) + body]

@@ -111,8 +111,6 @@ class _Run:
     def ask(self, number: int, method: str, target: str, parts: Any) -> Any:
         """`gateway.request(method, target, parts)`."""
         given = _parts(_mapping(_plain(parts, str)))
-        if "json" in given:
-            given["json"] = _plain(parts["json"])
         return self._answer(self.gateways[number - 1].request(method, target, **given))
 
     def told(self, number: int, what: str, address: str, *values: Any) -> Any:
@@ -220,7 +218,18 @@ def _parts(parts: Mapping[str, Any]) -> dict[str, Any]:
         given["body"] = given["body"].encode("latin-1")
     if isinstance(given.get("chunks"), list):
         given["chunks"] = [str(one).encode("latin-1") for one in given["chunks"]]
+    if "json" in given:
+        given["json"] = _decoded(given["json"])
     return given
+
+
+def _decoded(value: Any) -> Any:
+    """A value whose texts are UTF-8, a character a byte, as they are meant."""
+    if isinstance(value, str):
+        return _utf8(value)
+    if isinstance(value, dict):
+        return {_utf8(key): _decoded(one) for key, one in value.items()}
+    return [_decoded(one) for one in value] if isinstance(value, list) else value
 
 
 def _first(headers: Headers) -> dict[str, str]:

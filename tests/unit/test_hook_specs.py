@@ -63,6 +63,8 @@ VALUES = """
     hook.origin.next(500, "b", { status = 203 })
     local said = { hook.get("/", key).status, hook.get("/", key).body, hook.get("/", key).status }
     assert.same({ 500, "b", 203 }, said)
+    hook.origin.answer({ json = { name = "ü" } })
+    assert.same({ name = "ü" }, hook.get("/", key).json())
     hook.origin.refuse()
     assert.equal("connection_refused", hook.get("/", key).cause)
     hook.origin.silent()

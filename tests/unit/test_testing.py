@@ -204,6 +204,9 @@ def test_services_answer_what_the_test_says(plain: Gateway) -> None:
         origin.answer("hello", headers={"x-a": ["1", "2"]})
         answer = gateway.get()
         assert (answer.text, answer.headers.all("X-A")) == ("hello", ["1", "2"])
+        origin.answer(201, json={"a": ["ü"]})
+        answer = gateway.get()
+        assert (answer.json(), answer.headers["content-type"]) == ({"a": ["ü"]}, "application/json")
         origin.then(503, Answer(418, chunks=["a", b"bc"], trailers={"x-t": "1"}))
         assert gateway.get().status == 503
         answer = gateway.get()

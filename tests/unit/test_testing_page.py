@@ -64,7 +64,7 @@ def test_what_it_says_of_services_can_be_said(beside: Path) -> None:
         for line in said.splitlines():
             exec(line, {"gateway": gateway, "Answer": Answer})
             gateway.get("/x", headers={"x-key": "anna"})
-    assert len(said.splitlines()) == 8
+    assert len(said.splitlines()) == 9
 
 
 def test_every_name_of_an_answer_that_it_tells_of_is_there() -> None:
