@@ -23,7 +23,7 @@ from typing import Protocol
 
 import uvloop
 
-from .background import Aside
+from .background import Aside, step_forward
 from .control import Channel, ChannelError, Message
 from .log import set_up_log
 from .process import OURS
@@ -86,6 +86,7 @@ def main(factory: Factory | None = None) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
     set_up_log()
+    step_forward()
     code = 1
     try:
         control = socket.socket(fileno=int(sys.argv[1]))

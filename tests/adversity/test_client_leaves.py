@@ -127,10 +127,13 @@ def test_class_06_client_that_does_not_read_pauses_the_origin_and_times_out(
         client.send(request())
         until(lambda: flood.gone_s, "the origin let go", 5.0)
         assert flood.taken < 64 << 20, "nothing stopped the origin"
+        # The kernel may take bytes for the gateway after the client has stalled: no lower bound.
         waited = flood.gone_s - flood.last_s
-        assert abs(waited - SHORT_S["slow_reader"]) <= 0.15, waited
+        assert waited <= SHORT_S["slow_reader"] + 0.15, waited
         memory.assert_below(1 << 20)
-    assert gw.log_entries(1)[0]["cause"] == "slow_reader"
+    entry = gw.log_entries(1)[0]
+    assert entry["cause"] == "slow_reader"
+    assert entry["duration_ms"] >= SHORT_S["slow_reader"] * 1000
 
 
 def test_class_06_slow_but_reading_client_is_not_timed_out(quick: Gateway, origin: Origin) -> None:

@@ -127,9 +127,12 @@ class Stage:
             for gateway in running:
                 self._try(lambda g=gateway: assert_canary(g, self.origins), "canary")
         self._judge_clients()
-        self._judge_origins()
+        for origin in self.origins:
+            self._judge_origin(origin)
+        for origin in self.extra:
+            origin.close()
         for gateway in running:
-            self._try(lambda g=gateway: _assert_sockets_back(g), "sockets")
+            self._try(lambda g=gateway: self._assert_sockets_back(g), "sockets")
         for gateway in self.shared:
             complaints = gateway.complaints()
             self.wrong += complaints
@@ -147,26 +150,30 @@ class Stage:
                     self._try(lambda c=client: lint_client_link(c), "to the client")
                 client.close()
 
-    def _judge_origins(self) -> None:
-        for origin in self.origins:
-            connections = origin.connections
-            origin.clear()
-            for served in connections:
-                if served.error is not None:
-                    self.wrong.append(f"origin script {served.index}: {served.error!r}")
-                if served.judged:
-                    self._try(lambda s=served: lint_origin_link(s), "to the origin")
-        for origin in self.extra:
-            origin.close()
+    def _judge_origin(self, origin: Origin) -> None:
+        connections = origin.connections
+        origin.clear()
+        for served in connections:
+            if served.error is not None:
+                self.wrong.append(f"origin script {served.index}: {served.error!r}")
+            if served.judged:
+                self._try(lambda s=served: lint_origin_link(s), "to the origin")
+
+    def _assert_sockets_back(self, gateway: Gateway) -> None:
+        """Both sides have gone: the workers must hold no more sockets than when they were born."""
+        kept = gateway.born_sockets + gateway.held_sockets
+
+        def back() -> bool:
+            # An origin may have accepted a connection after it was judged.
+            for origin in self.origins:
+                if origin.connections and origin not in self.extra:
+                    self._judge_origin(origin)
+            return gateway.sockets <= kept
+
+        until(back, f"more than {kept} sockets stay open", 3.0)
 
     def _try(self, check: Any, what: str) -> None:
         try:
             check()
         except Exception as error:  # every finding is reported, of whatever kind
             self.wrong.append(f"{what}: {type(error).__name__}: {error}")
-
-
-def _assert_sockets_back(gateway: Gateway) -> None:
-    """Both sides have gone: the workers must hold no more sockets than when they were born."""
-    kept = gateway.born_sockets + gateway.held_sockets
-    until(lambda: gateway.sockets <= kept, f"more than {kept} sockets stay open", 3.0)

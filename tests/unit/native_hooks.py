@@ -8,6 +8,7 @@ Read next: `test_hooks`.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import shutil
@@ -36,6 +37,7 @@ def built(source: str) -> Path:
     if compiler is None:
         pytest.skip("no C compiler: native hooks are not built here")
     place = Path(tempfile.mkdtemp(prefix="pygw-hook-"))
+    atexit.register(shutil.rmtree, place)
     (place / "hook.c").write_text(source)
     command = [compiler, "-O2", "-Wall", "-Werror", "-Wno-unused", "-shared", "-fPIC"]
     command += [f"-I{INCLUDE}", "-o", str(place / "hook.so"), str(place / "hook.c")]

@@ -6,16 +6,19 @@ import asyncio
 import ctypes
 import os
 import platform
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import uvloop
 
-from pygw.background import Aside, in_background
+from pygw.background import Aside, in_background, step_forward
 
 FUTEX = {"x86_64": b"202 ", "aarch64": b"98 "}
 
@@ -43,6 +46,34 @@ def test_job_runs_on_a_thread_of_the_lowest_priority() -> None:
             assert policy == os.SCHED_BATCH  # its waking interrupts nobody
 
     asyncio.run(main())
+
+
+def slice_ns() -> int:
+    """What this thread may run at a time, as the kernel has it; skips where it does not say."""
+    try:
+        told = Path(f"/proc/self/task/{threading.get_native_id()}/sched").read_text()
+    except OSError:
+        told = ""
+    found = re.search(r"^se\.slice\s*:\s*(\d+)$", told, re.MULTILINE)
+    if found is None:
+        pytest.skip("this kernel knows no slice of a thread's own (Linux 6.12)")
+    return int(found[1])
+
+
+def test_loop_asks_for_short_slices_and_a_job_beside_it_for_the_usual() -> None:
+    """The kernel lets one that wakes interrupt only one with a longer slice at once."""
+
+    async def main() -> None:
+        usual = slice_ns()
+        step_forward()
+        assert slice_ns() == 100_000 < usual
+        assert await Aside().run(slice_ns) == usual
+
+    def loop() -> None:
+        asyncio.run(main())
+
+    with ThreadPoolExecutor(1) as threads:  # this thread keeps its own slice
+        threads.submit(loop).result(10)
 
 
 def test_loop_turns_while_a_job_runs_and_one_that_is_cancelled_keeps_nobody() -> None:
