@@ -31,7 +31,7 @@ cdef void call_blame(hook_call_t* call) noexcept nogil
 # Gives up the body that it holds.
 cdef void call_drop(hook_call_t* call) noexcept nogil
 
-# For runs that may wait: one at an address that stays, its deadline begun. NULL without memory:
+# For runs that may wait: one at an address that stays. NULL without memory:
 # x.error says so.
 cdef hook_call_t* call_take(exchange_t* x, const hook_t* hook, int phase) noexcept nogil
 cdef void call_give(hook_call_t* call) noexcept nogil

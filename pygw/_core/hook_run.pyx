@@ -121,8 +121,6 @@ cdef hook_call_t* call_take(exchange_t* x, const hook_t* hook, int phase) noexce
         x.error = E_CORE_MEMORY
         return NULL
     call_init(call, x, hook, phase)
-    if hook.deadline_ms:
-        call.deadline_ns = x.host.now_ns(x.host) + <uint64_t>hook.deadline_ms * 1000000
     return call
 
 

@@ -6,8 +6,8 @@
 # Read next: ../types/hook.pxd, python_view.pxd, python_task.pxd.
 """The runtime of Python hooks."""
 
-import asyncio
 import traceback
+from asyncio import get_running_loop, iscoroutine
 
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
@@ -35,6 +35,7 @@ cdef extern from "Python.h" nogil:
 
 cdef extern from "Python.h":
     object PyObject_CallOneArg(object function, object argument)
+    bint PyCoro_CheckExact(object answer)
 
 cdef extern from "pygw_plugin.h" nogil:
     ctypedef struct pygw_request:
@@ -68,6 +69,8 @@ cdef enum:
 
 cdef runtime_ops_t ops
 cdef uint8_t nothing                  # the state: none is needed
+cdef object loop_here                 # what ran last, and on which thread
+cdef unsigned long loop_ident
 cdef int strays                       # runs that go on although their exchange is over
 
 
@@ -135,6 +138,17 @@ cdef outcome_t judge_end(Run run, hook_call_t* call) noexcept:
     return judge(call, run.answer)
 
 
+# get_running_loop asks the kernel for the process's number each time (Python 3.11): what it said is
+# asked whether it still runs, as long as the thread is the same.
+cdef object running_loop():
+    global loop_here, loop_ident
+    if (loop_here is None or loop_ident != PyThread_get_thread_ident()
+            or not loop_here.is_running()):
+        loop_here = get_running_loop()
+        loop_ident = PyThread_get_thread_ident()
+    return loop_here
+
+
 # Begins a coroutine. WAIT: it goes on in a later turn, and `call.run` is it.
 cdef outcome_t run_begin(hook_call_t* call, Request view, object coro) except *:
     cdef Run run
@@ -144,13 +158,12 @@ cdef outcome_t run_begin(hook_call_t* call, Request view, object coro) except *:
         call_says(call, f"{strays} runs go on although their exchanges are over: a hook swallows"
                         " its cancellation")
         return OUTCOME_FAILED
-    run = Run(coro, asyncio.get_running_loop())
+    run = Run(coro, running_loop())
     run.call = call
     run.view = view
     run.hook = <Loaded>(<python_t*>call.hook.loaded).owner
     if run.begin():
-        view_end(view)
-        run.call = NULL
+        run.call = NULL               # function_call ends the views
         return judge_end(run, call)
     Py_INCREF(run)
     call.run = <void*>run
@@ -268,7 +281,7 @@ cdef outcome_t function_call(PyObject* function, hook_call_t* call) noexcept:
             answer = (<object>function)(view, view_response(view))
         if likely(answer is None):
             outcome = OUTCOME_NEXT
-        elif type(answer) is not Reply and asyncio.iscoroutine(answer):
+        elif type(answer) is not Reply and (PyCoro_CheckExact(answer) or iscoroutine(answer)):
             outcome = coroutine_call(call, view, answer)
             if outcome == OUTCOME_WAIT:
                 return OUTCOME_WAIT

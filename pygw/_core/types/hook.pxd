@@ -62,7 +62,6 @@ cdef struct hook_call_t:
     span_t body                       # the whole body, or the piece at hand; as in the view
     reply_t* reply                    # arena: what host.reply said; NULL: nothing
     uint64_t started_ns               # 0: not timed
-    uint64_t deadline_ns              # monotonic, of a run that may wait; 0: none
     void* run                         # own(runtime): its coroutine or task while WAIT is pending
     char* error                       # borrow(worker, for ever): why it failed, with file and line,
     # in at most HOOK_ERROR_MAX bytes, NUL-terminated
