@@ -1,7 +1,7 @@
 # Owns: decisions of hooks that a worker keeps: what a run wrote and answered, by a key.
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
-# Never does: keep what a run that failed or aborted did; give one hook's decision to another hook,
-#   or to the same one in another plan.
+# Never does: keep what a run that failed, aborted or had no answer did; give one hook's decision
+#   to another hook, or to the same one in another plan.
 # Read next: hook_cache.pyx, filters/hook.pyx.
 #
 # "cache": {"key": template of template.pxd, "ttl_ms": N} in a hook's entry, which must have "reads"

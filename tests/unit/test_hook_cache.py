@@ -157,6 +157,33 @@ def test_a_decision_that_was_waited_for_is_kept() -> None:
         assert counted(gate) == (1, 1)
 
 
+def test_what_was_decided_without_an_answer_is_not_kept() -> None:
+    hook = keyed(
+        'local res = gw.fetch("auth") req.set_header("x-user", res and res.body or "nobody")',
+        fetch=["auth"],
+        deadline_ms=5000,
+    )
+    auth = upstream(name="auth", targets=[plans.target(9100)], retries=0)
+    with serving(hook, upstreams=[upstream(), auth]) as gate:
+        gate.refuse("127.0.0.1:9100")
+        ask(gate)
+        main = gate.origins[-1]
+        main.send(OK)
+        gate.accept()
+        gate.advance(600)
+        ask(gate)
+        gate.origins[-1].send(ok(b"anna"))
+        main.send(OK)
+        assert [one.one("x-user") for one in main.requests()] == [b"nobody", b"anna"]
+        assert counted(gate) == (0, 2)
+
+
+def test_a_reply_that_tells_of_a_fault_is_not_kept() -> None:
+    with serving(keyed("gw.reply(count == 1 and 503 or 403)")) as gate:
+        assert [ask(gate).answer.status for _ in range(3)] == [503, 403, 403]
+        assert counted(gate) == (1, 2)
+
+
 def test_two_that_come_while_the_first_is_decided_both_run() -> None:
     with serving(
         keyed("gw.sleep(0.1) gw.reply(200, nil, tostring(count))", deadline_ms=9000)

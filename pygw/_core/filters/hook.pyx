@@ -303,7 +303,8 @@ cdef inline verdict_t head_run(exchange_t* x, const hook_t* hook, int phase) noe
 cdef verdict_t head_verdict(hook_call_t* call, outcome_t outcome) noexcept nogil:
     cdef verdict_t verdict = call_verdict(call, outcome)
     if call.record != NULL:
-        if outcome == OUTCOME_NEXT or (outcome == OUTCOME_REPLY and verdict == VERDICT_REPLY):
+        if outcome == OUTCOME_NEXT or (verdict == VERDICT_REPLY and outcome == OUTCOME_REPLY
+                                       and call.reply.status < 500):
             hook_cache_keep(call, outcome)
     return verdict
 

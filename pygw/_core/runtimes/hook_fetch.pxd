@@ -31,6 +31,7 @@ ctypedef void (*fetch_done_fn)(fetch_t* f) noexcept nogil
 cdef struct fetch_t:
     pending_t pending             # first: hangs in its call until it is over
     hooks_t* hooks                # borrow(worker, for ever)
+    hook_call_t* call             # borrow(filter, while it is pending): who asked
     detached_t* d                 # borrow(detacheds, until it ends); NULL: over, or not made
     fetch_done_fn done            # static
     void* owner                   # borrow(runtime, until fetch_drop)

@@ -84,6 +84,7 @@ cdef fetch_t* fetch_open(hook_call_t* call, span_t upstream, int* error) noexcep
         return NULL
     error[0] = HOST_FULL
     if k.fetch_count >= FETCHES_MAX or call.fetched >= FETCHES_RUN:
+        call.record = NULL                # what it decides without an answer is not kept
         return NULL
     if k.fetches.size == 0:
         blocks_init(&k.fetches, sizeof(fetch_t))
@@ -92,6 +93,7 @@ cdef fetch_t* fetch_open(hook_call_t* call, span_t upstream, int* error) noexcep
         return NULL
     memset(f, 0, sizeof(fetch_t))
     f.hooks = k
+    f.call = call
     k.fetch_count += 1
     call.fetched += 1
     f.d = detached_make(call.x, to)
@@ -285,6 +287,7 @@ cdef void on_end(detached_t* d, int error) noexcept nogil:
         error = body_join(f)
     if error != 0:
         stat_add(f.hooks.host.counters, ST_FETCH_FAULTS, 1)
+        f.call.record = NULL              # what it decides without an answer is not kept
         f.result.error = word_of(error)
         f.result.cause = fault_get(error).label
         f.result.body = span(NULL, 0)
