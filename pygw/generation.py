@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from .access_log import LogFile
 from .config import Config
 from .listeners import OpenListener, grow_listener, open_listener
-from .plan import Plan, build_plan, serialise_plan
+from .plan import Plan, build_plan, plan_listener, serialise_plan
 
 RETIRED_MAX = 64
 """Listeners that are gone and whose connections still find their settings in the plan."""
@@ -28,7 +28,7 @@ class Retired:
     """A listener that is gone: its place in plans, and what its connections still go by."""
 
     slot: int
-    half_close: str
+    settings: Plan
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _retired(listeners: Sequence[OpenListener], before: Generation | None) -> tu
         return ()
     kept = {one.slot for one in listeners}
     gone = [
-        Retired(one.slot, before.config.listeners[n].half_close)
+        Retired(one.slot, plan_listener(before.config.listeners[n]))
         for n, one in enumerate(before.listeners)
         if one.slot not in kept
     ]
@@ -139,11 +139,11 @@ def _places(
     """The plan's listeners, each at its slot; a connection knows its listener by that number."""
     rows: dict[int, Plan] = {
         # No configured name ends with a dot.
-        one.slot: {"name": f"gone-{one.slot}.", "half_close": one.half_close}
+        one.slot: {"name": f"gone-{one.slot}.", **one.settings}
         for one in retired
     }
     for listener, one in zip(config.listeners, listeners, strict=True):
-        rows[one.slot] = {"name": one.name, "half_close": listener.half_close}
+        rows[one.slot] = {"name": one.name, **plan_listener(listener)}
     empty = {"half_close": "abort"}
     return [rows.get(slot, {"name": f"gone-{slot}.", **empty}) for slot in range(max(rows) + 1)]
 

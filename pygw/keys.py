@@ -30,8 +30,7 @@ class HookOptions(TypedDict, total=False):
     body: Literal["none", "buffered", "stream"]
     """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
     body_max: str
-    """Longest body that is held for it; a longer request is answered with 413, a longer response
-    with 502."""
+    """Longest body held for it; a longer one is answered with 413, of a response with 502."""
     phases: (
         Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
     )
@@ -52,6 +51,8 @@ class AccessLog(TypedDict, total=False):
     """The file that lines are appended to; - is standard output."""
     format: Literal["combined", "json"]
     """The form of a line."""
+    hooks: bool
+    """Whether a line of format json says what each filter took and came to."""
 
 
 class Cors(TypedDict, total=False):
@@ -164,8 +165,7 @@ class Limits(TypedDict, total=False):
     headers: int
     """Most header fields of a request; more are answered with 431."""
     malformed: int
-    """Malformed requests of one client within malformed_window after which one line is logged; 0:
-    none."""
+    """Malformed requests of a client in malformed_window after which a line is logged; 0: none."""
     malformed_window: Duration
     """The time in which malformed requests of a client are counted together."""
     keepalive_requests: int
@@ -180,6 +180,8 @@ class Listener(TypedDict, total=False):
     """An address literal with a port, or the path of a unix socket; port 0 takes a free one."""
     half_close: Literal["abort", "answer"]
     """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""
+    server_timing: bool
+    """Whether responses say in Server-Timing where their time went; to anybody who asks."""
 
 
 class LuaHook(HookOptions, total=False):
@@ -210,8 +212,7 @@ class Match(TypedDict, total=False):
     host: str | Sequence[str]
     """A host or a list of them, exact or `*.example.com`; ports play no part. Any unless set."""
     path: str
-    """The path: exact; with `{name}` for a segment, `{name:int}` for digits, `{name:regex}`; with a
-    final * for all that follows."""
+    """The path: exact; `{name}`, `{name:int}`, `{name:regex}` for a segment; a final * for more."""
     methods: (
         Sequence[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
         "QUERY", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH",
@@ -278,8 +279,7 @@ class NativeHook(TypedDict, total=False):
     body: Literal["none", "buffered", "stream"]
     """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
     body_max: str
-    """Longest body that is held for it; a longer request is answered with 413, a longer response
-    with 502."""
+    """Longest body held for it; a longer one is answered with 413, of a response with 502."""
     phases: (
         Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
     )

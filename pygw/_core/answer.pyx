@@ -11,13 +11,16 @@ from pygw._core.types.header cimport header_t, H_UPGRADE
 from pygw._core.types.message cimport (
     MF_SELF_MADE, MF_HEAD_ONLY, MF_EXPECT_CONTINUE, MF_UPGRADE)
 from pygw._core.types.stream cimport stream_t
+from pygw._core.types.bill cimport PART_ANSWER
 from pygw._core.types.exchange cimport *
+from pygw._core.bill cimport bill_mark
 from pygw._core.buffer cimport slices_add
 from pygw._core.chain cimport chain_edit_response, chain_fault
 from pygw._core.fault cimport E_CORE_MEMORY, E_UP_INFORMATIONAL, E_UP_PROTOCOL, E_UP_UPGRADE
 from pygw._core.forwarding cimport forwarding_response
 from pygw._core.headers cimport headers_find, headers_mark_hop
 from pygw._core.reply cimport reply_fault
+from pygw._core.server_timing cimport server_timing_add
 from pygw._core.view cimport span_equal_nocase
 
 
@@ -63,11 +66,14 @@ cdef int answer_send_head(exchange_t* x) noexcept nogil:
     if not x.flags & XF_BYPASS and x.route.chain.edits_response_body:
         chain_edit_response(x)
     error = forwarding_response(x)
+    if unlikely(x.listener.server_timing and error == 0):
+        error = server_timing_add(x)
     if unlikely(error != 0):
         return error
     side.head_passed = True
     x.flags |= XF_RESPONSE_STARTED
     error = x.down.ops.head(x.down, &x.response.half)
+    bill_mark(x, PART_ANSWER)
     if unlikely(error != 0):
         return error
     if x.response.half.flags & MF_SELF_MADE:

@@ -9,6 +9,7 @@ from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.limits cimport EJECT_CONNECT_MS, WRITE_HIGH, WRITE_LOW
 from pygw._core.types.memory cimport slices_t
 from pygw._core.types.message cimport FRAMING_NONE, MF_BODY_EDITED
+from pygw._core.types.bill cimport PART_CONNECT, PART_SEND, PART_TARGET, PART_UPSTREAM
 from pygw._core.types.exchange cimport *
 from pygw._core.types.upstream cimport (
     health_t, target_t, upstream_t, BALANCE_HASH, RETRY_CONNECT_FAILURE, RETRY_RESET,
@@ -17,6 +18,7 @@ from pygw._core.libs.llhttp cimport (
     HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_TRACE)
 from pygw._core.affinity cimport affinity_answer, affinity_hash, affinity_sticky
 from pygw._core.balance cimport ask_t, balance_pick, status_in
+from pygw._core.bill cimport bill_mark
 from pygw._core.buffer cimport slices_init, slices_move, slices_share, slices_clear
 from pygw._core.exchange_memory cimport exchange_response_reset
 from pygw._core.fault cimport (
@@ -81,6 +83,7 @@ cdef int attempt_choose(exchange_t* x) noexcept nogil:
     x.attempt.stream = NULL
     if target.health != NULL:
         target.health.active += 1
+    bill_mark(x, PART_TARGET)
     return 0
 
 
@@ -90,6 +93,7 @@ cdef void attempt_attach(exchange_t* x, stream_t* up, const stream_on_t* on) noe
     x.attempt.flags |= AF_READY
     up.sink = x
     up.on = on
+    bill_mark(x, PART_CONNECT)
 
 
 cdef int attempt_send_head(exchange_t* x) noexcept nogil:
@@ -104,6 +108,7 @@ cdef int attempt_send_head(exchange_t* x) noexcept nogil:
         slices_init(&x.replay)
         slices_move(&again, &x.request_side.passed)
         x.request_side.passed = again
+    bill_mark(x, PART_SEND)
     return 0
 
 
@@ -238,6 +243,7 @@ cdef bint attempt_replace(exchange_t* x) noexcept nogil:
 cdef int attempt_answered(exchange_t* x) noexcept nogil:
     x.attempt.flags |= AF_ANSWERED
     x.attempt.head_ns = x.host.now_ns(x.host)
+    bill_mark(x, PART_UPSTREAM)
     attempt_judge(x, 0)
     if unlikely(x.upstream.sticky.len != 0):
         return affinity_answer(x)

@@ -64,12 +64,14 @@ cdef int listeners_build(plan_t* plan, Part root) except -1:
         if half_close not in (b"abort", b"answer"):
             plan_fail(part.at("half_close"), "must be abort or answer")
         out.answer_half_closed = half_close == b"answer"
+        out.server_timing = part.has("server_timing") and part.flag("server_timing")
+        plan.timed |= out.server_timing
         part.finish()
         plan.listener_count += 1
     return 0
 
 
-cdef uint8_t log_format_of(Part root) except? 255:
+cdef uint8_t log_format_of(plan_t* plan, Part root) except? 255:
     cdef Part part
     if root.value("access_log") is None:
         return LOG_OFF
@@ -77,6 +79,10 @@ cdef uint8_t log_format_of(Part root) except? 255:
     name = part.text("format", 16)
     if name not in (b"combined", b"json"):
         plan_fail(part.at("format"), "must be combined or json")
+    plan.log_hooks = part.has("hooks") and part.flag("hooks")
+    if plan.log_hooks and name != b"json":
+        plan_fail(part.at("hooks"), "needs the format json")
+    plan.timed |= plan.log_hooks
     part.finish()
     return <uint8_t>(LOG_COMBINED if name == b"combined" else LOG_JSON)
 
@@ -91,7 +97,7 @@ cdef int plan_fill(plan_t* plan, Part root) except -1:
     plan_keep(&plan.arena, via, &plan.via)
     plan.forwarded = root.flag("forwarded")
     ranges_build(root, "trusted_proxies", &plan.arena, &plan.trusted)
-    plan.log_format = log_format_of(root)
+    plan.log_format = log_format_of(plan, root)
     limits_build(plan, root)
     listeners_build(plan, root)
     upstreams_build(plan, root)

@@ -22,6 +22,7 @@ from pygw._core.filters.respond cimport respond_build
 from pygw._core.filters.rewrite cimport rewrite_build
 from pygw._core.limits cimport FILTERS_MAX
 from pygw._core.part cimport plan_alloc, plan_fail
+from pygw._core.types.bill cimport bill_row_t
 from pygw._core.types.exchange cimport (
     filter_t, PHASES, PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE,
     PHASE_RESPONSE_BODY)
@@ -84,6 +85,7 @@ cdef int chain_sort(chain_t* chain, arena_t* arena) except -1:
     cdef int phase
     cdef filter_t* f
     for phase in range(PHASES):
+        chain.row_at[phase] = chain.row_count
         for i in range(chain.filter_count):
             f = &chain.filters[i]
             if not filter_acts(f, phase):
@@ -93,6 +95,8 @@ cdef int chain_sort(chain_t* chain, arena_t* arena) except -1:
                     arena, chain.filter_count * sizeof(filter_t*))
             chain.by_phase[phase][chain.counts[phase]] = f
             chain.counts[phase] += 1
+            chain.row_count += 1
+    chain.rows = <bill_row_t**>plan_alloc(arena, chain.row_count * sizeof(bill_row_t*))
     return 0
 
 

@@ -6,6 +6,9 @@
 from pygw._core.types.memory cimport slices_t
 from pygw._core.types.exchange cimport exchange_t, verdict_t
 
+# The exchange has its route: words for its filters, and a bill if it is to be timed. 0, or
+# E_CORE_MEMORY, and then it has none.
+cdef int chain_begin(exchange_t* x) noexcept nogil
 # Runs a head phase (request, attempt, response) from filter `start` on. NEXT: all passed. Any other
 # verdict: x.chain_at is the place of the filter that gave it, and for WAIT x.waiting[phase] is set;
 # the chain goes on with start = place + 1.

@@ -17,6 +17,7 @@ from pygw._core.types.exchange cimport plan_t
 from pygw._core.libs.sockets cimport sockaddr, sockaddr_storage, AF_UNIX
 from pygw._core.libs.uv cimport uv_buf_t, UV_ENOBUFS, UV_EOF
 from pygw._core.address cimport address_from_socket
+from pygw._core.bill cimport bill_open
 from pygw._core.block cimport block_take
 from pygw._core.buffer cimport buffer_ref, slices_add, slices_init
 from pygw._core.down cimport *
@@ -140,6 +141,8 @@ cdef bint head_begin(down_t* d) noexcept nogil:
         return False
     d.home.running += 1
     exchange_init(x, d.home.host, plan, &d.stream)
+    if unlikely(d.home.host.bill.exact_until_ns != 0):
+        bill_open(x)
     x.peer = &d.peer
     x.listener = &plan.listeners[d.listener if d.listener < plan.listener_count else 0]
     d.exchange = x

@@ -5,18 +5,19 @@
 # Read next: exchange.pxd for the contract, attempt.pyx and answer.pyx for the leaves.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from pygw._core.check cimport BUG_ON, PYGW_DEBUG, unlikely
+from pygw._core.check cimport BUG_ON, PYGW_DEBUG, likely, unlikely
 from pygw._core.types.message cimport MF_SELF_MADE
 from pygw._core.types.stream cimport stream_t, stream_on_t
 from pygw._core.types.timer cimport timer_t
+from pygw._core.types.bill cimport PART_BODY
 from pygw._core.types.exchange cimport *
 from pygw._core.answer cimport *
-from pygw._core.arena cimport arena_zalloc
 from pygw._core.attempt cimport *
+from pygw._core.bill cimport bill_close, bill_mark, bill_resumed
 from pygw._core.buffer cimport slices_clear, slices_move
-from pygw._core.chain cimport chain_head, chain_body, chain_log, chain_cancel
+from pygw._core.chain cimport chain_begin, chain_body, chain_cancel, chain_head, chain_log
 from pygw._core.fault cimport (
-    fault_get, E_CORE_MEMORY, E_CORE_TOTAL_TIMEOUT, E_CORE_INTERNAL,
+    fault_get, E_CORE_TOTAL_TIMEOUT, E_CORE_INTERNAL,
     E_DOWN_CLOSED, E_DOWN_RESET, E_DOWN_SLOW_READER, E_HOOK_ABORTED)
 from pygw._core.exchange_memory cimport EXCHANGE_MAGIC, exchange_body_drop, exchange_count
 from pygw._core.forwarding cimport forwarding_begin
@@ -41,6 +42,8 @@ cdef void exchange_end(exchange_t* x) noexcept nogil:
         host.timer_detach(host, &x.total)
     exchange_count(x)
     chain_log(x)
+    if unlikely(x.bill != NULL):
+        bill_close(x)
     host.log(x)
     exchange_body_drop(x)
     slices_clear(host.buffers, &x.replay)
@@ -57,19 +60,13 @@ cdef void exchange_begin(exchange_t* x) noexcept nogil:
     x.started_ns = host.now_ns(host)
     stat_add(host.counters, ST_REQUESTS, 1)
     error = forwarding_begin(x, <ids_t*>host.ids, host.unix_ms(host))
+    if likely(error == 0):
+        error = router_take(x)
+    if likely(error == 0):
+        error = chain_begin(x)
     if unlikely(error != 0):
         exchange_fail(x, error)
         return
-    error = router_take(x)
-    if unlikely(error != 0):
-        exchange_fail(x, error)
-        return
-    if x.route.chain.filter_count:
-        x.slots = <void**>arena_zalloc(&x.arena, x.route.chain.filter_count * sizeof(void*))
-        if unlikely(x.slots == NULL):
-            x.route = NULL                           # its filters have no word to look at
-            exchange_fail(x, E_CORE_MEMORY)
-            return
     split_begin(x)
     if x.timeouts.total_ms:
         x.total.fire = exchange_on_total
@@ -360,6 +357,7 @@ cdef void response_send(exchange_t* x) noexcept nogil:
 cdef void exchange_settle(exchange_t* x) noexcept nogil:
     if not x.response_side.end_sent:
         return
+    bill_mark(x, PART_BODY)
     x.down.ops.flush(x.down)
     if x.down.queued == 0:
         exchange_end(x)
@@ -459,6 +457,7 @@ cdef void exchange_resume(exchange_t* x, int phase, verdict_t verdict) noexcept 
     BUG_ON(place == 0 or verdict == VERDICT_WAIT)
     x.waiting[phase] = 0
     x.chain_at = <uint8_t>(place - 1)
+    bill_resumed(x, phase, verdict)
     if phase == PHASE_REQUEST_BODY:
         if verdict == VERDICT_NEXT:
             verdict = chain_body(x, phase, place, &x.request_side.hand, x.request_side.last_given)

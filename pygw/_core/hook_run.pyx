@@ -19,6 +19,7 @@ from pygw._core.hook_mask cimport mask_allows
 from pygw._core.hooks cimport hook_enter, hook_leave, hook_log
 from pygw._core.limits cimport HOOK_ERROR_MAX
 from pygw._core.reply cimport reply_set
+from pygw._core.types.bill cimport BILL_FAILED, BILL_LATE
 from pygw._core.types.exchange cimport (
     exchange_t, verdict_t, PHASE_RESPONSE, VERDICT_ABORT, VERDICT_NEXT, VERDICT_REPLY,
     XF_RESPONSE_STARTED)
@@ -51,6 +52,7 @@ cdef void call_blame(hook_call_t* call) noexcept nogil:
     if call.error[0] == 0:
         snprintf(call.error, HOOK_ERROR_MAX, b"failed without a message")
     hook_log(call, LOG_ERROR, call.error, <uint32_t>strlen(call.error))
+    call.x.blame = BILL_LATE if call.fault == HOOK_LATE else BILL_FAILED
     if unlikely(call.hooks.watch != NULL):
         call.hooks.watch(call, OUTCOME_FAILED)
 

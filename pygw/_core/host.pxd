@@ -12,6 +12,7 @@ from pygw._core.types.transport cimport transports_t
 from pygw._core.types.exchange cimport host_t, plan_t
 from pygw._core.types.hook cimport hooks_t
 from pygw._core.access_log cimport access_log_t
+from pygw._core.bills cimport bills_t
 from pygw._core.clock cimport loop_clock_t
 from pygw._core.deflater cimport deflaters_t
 from pygw._core.detached cimport detacheds_t
@@ -52,6 +53,7 @@ cdef struct worker_t:
     malformed_t malformed
     hooks_t hooks
     detacheds_t detacheds
+    bills_t bills
 
 # `w` is zeroed. `log_fd` is taken over. 0 or a negative E_*.
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil

@@ -12,6 +12,7 @@ from pygw._core.types.address cimport address_t
 from pygw._core.types.upstream cimport standing_t, target_t, upstream_t
 from pygw._core.types.exchange cimport exchange_t
 from pygw._core.access_log cimport access_log_close, access_log_init, access_log_line
+from pygw._core.bills cimport bills_expire, bills_init, bills_tie, bills_untie
 from pygw._core.buffer cimport buffers_init, buffers_fini
 from pygw._core.build cimport plan_bytes, plan_free
 from pygw._core.clock cimport clock_close, clock_init
@@ -134,6 +135,7 @@ cdef void on_plan_unpin(downs_t* home, plan_t* plan) noexcept nogil:
     cdef worker_t* w = <worker_t*>home.host.worker
     hook_cache_forget(&w.hooks.cache, plan)
     hooks_release(&w.hooks, plan)
+    bills_untie(&w.bills, plan)
     plan_untie(w, plan)
     w.plans -= 1
     w.plans_bytes -= plan_bytes(plan)
@@ -148,6 +150,7 @@ cdef void on_heartbeat(timer_t* t) noexcept nogil:
     cdef worker_t* w = <worker_t*>(<char*>t - <size_t>&(<worker_t*>NULL).heartbeat)
     stat_set(w.counters, ST_HEARTBEAT_MS, wheel_now(&w.wheel))
     listeners_resume(&w.listeners)          # memory may be back
+    bills_expire(&w.bills, w.host.now_ns(&w.host))
     if unlikely(w.plans > 1):
         pins_move(&w.downs)
     timer_arm(&w.wheel, t, HEARTBEAT_MS)
@@ -206,6 +209,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     w.loop = loop
     w.counters = counters
     host_fill(w)
+    bills_init(&w.bills, &w.host)
     buffers_init(&w.buffers, BUFFERS_BYTES_MAX)
     malformed_init(&w.malformed, counters)
     hooks_init(&w.hooks, &w.host, hook_host())
@@ -281,6 +285,7 @@ cdef int host_prepare(worker_t* w, plan_t* plan, char* why) noexcept nogil:
     if error != 0:
         plan_untie(w, plan)
         return error
+    bills_tie(&w.bills, plan)
     w.plans += 1
     w.plans_bytes += plan_bytes(plan)
     return 0

@@ -108,6 +108,9 @@ cdef enum:
     LUA_MATCH_STEPS = 4000000      # of one search for a pattern
     LUA_MATCH_DEPTH = 200          # of its nested parts
     LUA_CAPTURES = 32              # of one pattern
+    # what filters cost
+    BILL_ROWS = 4096               # rows of one worker: a filter in a phase on a route, or a route
+    SERVER_TIMING_MAX = 2048       # bytes of one Server-Timing
     # clients
     MALFORMED_CLIENTS = 1024       # addresses whose malformed requests are counted at once
     MALFORMED_LINES = 10           # lines about them in one window

@@ -8,7 +8,9 @@
 # json: one object: time (RFC 3339, UTC), client, method, target, version, status, bytes, referer,
 #   user_agent, host, route, upstream, attempts, duration_ms, upstream_ms (attempt's start to the
 #   answer's first byte), request_id, cause. What is missing is null. Valid UTF-8 stays; a byte that
-#   is none becomes the text \xHH.
+#   is none becomes the text \xHH. With `hooks` also what each filter took: a list of {name, phase,
+#   us, wait_us if it waited, outcome}: next, reply, abort, failed, skipped, deadline or cancelled;
+#   those for which the line has no room are counted in hooks_left_out.
 # Both: status is 499 when the client left, 0 (000) when nothing was answered; cause is `-` for a
 # success, else the fault's label. Fields are cut at the bounds below, never within an escape.
 

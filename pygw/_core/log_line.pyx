@@ -11,7 +11,10 @@ from libc.time cimport time_t, tm, gmtime_r, localtime_r
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.fault cimport fault_get
 from pygw._core.limits cimport LOG_LINE_MAX
-from pygw._core.types.exchange cimport exchange_t, XF_REFUSED
+from pygw._core.types.bill cimport (
+    bill_item_t, bill_row_t, BILL_FAILED, BILL_LATE, BILL_OUTCOMES)
+from pygw._core.types.exchange cimport (
+    exchange_t, VERDICT_ABORT, VERDICT_NEXT, VERDICT_REPLY, XF_REFUSED)
 from pygw._core.types.header cimport (
     span_t, header_t, headers_t, H_REFERER, H_USER_AGENT, HF_REMOVED, HF_SENSITIVE,
 )
@@ -39,6 +42,10 @@ cdef extern from *:
     long tm_offset_s(const tm* t) noexcept nogil
 
 cdef const char* HEX_DIGITS = b"0123456789abcdef"
+cdef const char** PHASE_NAMES = [b"request", b"request_body", b"attempt", b"response",
+                                 b"response_body", b"log"]
+cdef enum:
+    HOOK_ROOM = 320           # bytes that one entry of `hooks` may need, and what follows the last
 cdef const char* MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
@@ -66,6 +73,11 @@ cdef char* put_ms(char* at, uint64_t ns) noexcept nogil:
     at = put_number(at, us // 1000)
     at[0] = c'.'
     return put_padded(at + 1, <uint32_t>(us % 1000), 3)
+
+
+# The same as microseconds.
+cdef char* put_us(char* at, uint64_t ns) noexcept nogil:
+    return put_ms(at, ns * 1000)
 
 
 cdef inline bint is_plain(uint8_t c) noexcept nogil:
@@ -324,6 +336,63 @@ cdef char* put_json_about(char* at, const exchange_t* x, const facts_t* f) noexc
     return put_string(at, empty if x.route == NULL else x.route.name, LOG_NAME_MAX)
 
 
+# What a run came to, by verdict | bill_fault.
+cdef const char* outcome_of(uint8_t outcome) noexcept nogil:
+    if outcome == BILL_OUTCOMES:
+        return b"cancelled"
+    if outcome >= BILL_LATE:
+        return b"deadline"
+    if outcome >= BILL_FAILED:
+        return b"failed" if outcome > BILL_FAILED else b"skipped"
+    if outcome == VERDICT_NEXT:
+        return b"next"
+    if outcome == VERDICT_REPLY:
+        return b"reply"
+    return b"abort" if outcome == VERDICT_ABORT else b"wait"
+
+
+cdef char* put_word_of(char* at, const char* text) noexcept nogil:
+    return put(at, text, <uint32_t>strlen(text))
+
+
+cdef char* put_hook(char* at, const bill_item_t* item) noexcept nogil:
+    cdef const bill_row_t* row = item.row
+    at = put(at, b'{"name":', 8)
+    at = put_string(at, span(row.name, row.name_len), LOG_NAME_MAX)
+    at = put(at, b',"phase":"', 10)
+    at = put_word_of(at, PHASE_NAMES[row.phase])
+    at = put(at, b'","us":', 7)
+    at = put_us(at, item.ns)
+    if item.wait_ns:
+        at = put_us(put(at, b',"wait_us":', 11), item.wait_ns)
+    at = put(at, b',"outcome":"', 12)
+    at = put_word_of(at, outcome_of(item.outcome))
+    return put(at, b'"}', 2)
+
+
+# What each filter took, in the order in which phases come; how many had no room.
+cdef char* put_hooks(char* at, const char* stop, const exchange_t* x) noexcept nogil:
+    cdef const bill_item_t* item
+    cdef uint32_t i, left_out = 0
+    cdef bint first = True
+    at = put(at, b',"hooks":[', 10)
+    for i in range(x.bill.item_count):
+        item = &x.bill.items[i]
+        if item.row == NULL or item.row.key != item.key:
+            continue
+        if stop - at < HOOK_ROOM:
+            left_out += 1
+            continue
+        if not first:
+            at = put(at, b",", 1)
+        first = False
+        at = put_hook(at, item)
+    at = put(at, b"]", 1)
+    if left_out:
+        at = put_number(put(at, b',"hooks_left_out":', 18), left_out)
+    return at
+
+
 cdef uint32_t log_line_json(char* out, log_clock_t* clock, exchange_t* x,
                             uint64_t unix_ms) noexcept nogil:
     cdef facts_t f
@@ -344,7 +413,10 @@ cdef uint32_t log_line_json(char* out, log_clock_t* clock, exchange_t* x,
     at = put_string(at, x.request_id, LOG_ID_MAX)
     at = put(at, b',"cause":"', 10)
     at = put(at, f.cause, <uint32_t>strlen(f.cause))
-    at = put(at, b'"}\n', 3)
+    at = put(at, b'"', 1)
+    if unlikely(x.bill != NULL) and x.plan.log_hooks:
+        at = put_hooks(at, out + LOG_LINE_MAX, x)
+    at = put(at, b"}\n", 2)
     BUG_ON(at - out > LOG_LINE_MAX)
     return <uint32_t>(at - out)
 

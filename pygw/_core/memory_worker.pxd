@@ -8,9 +8,11 @@ from pygw._core.host cimport worker_t
 from pygw._core.libs.uv cimport uv_buf_t
 from pygw._core.resolver cimport name_t
 from pygw._core.transport_memory cimport memory_end_t, memory_net_t
+from pygw._core.types.bill cimport bill_head_t, bill_row_t
 from pygw._core.types.exchange cimport plan_t
 
 cdef enum:
+    MEMORY_ROWS = 64          # of what filters cost
     LOOKUPS = 16              # names looked up at once
 
 # What a worker in memory is made of, as C sees it.
@@ -18,6 +20,8 @@ cdef struct memory_worker_t:
     worker_t worker           # first, so that callbacks recover it
     memory_net_t net
     uint64_t counters[512]    # STATS_BYTES
+    bill_head_t bill
+    bill_row_t rows[64]       # MEMORY_ROWS
     name_t* asked[16]         # borrow(resolver, until answered): LOOKUPS on their way, in order
     uint32_t asked_count
     uv_buf_t log_piece        # borrow(access log, until access_log_wrote)

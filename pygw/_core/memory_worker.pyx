@@ -19,6 +19,8 @@ from libc.string cimport memset
 from pygw._core.access_log cimport (
     access_log_flush, access_log_t, access_log_wrote)
 from pygw._core.address cimport address_from_socket, address_parse
+from pygw._core.bill_read cimport bills_of
+from pygw._core.bills cimport bills_open
 from pygw._core.build cimport plan_build, plan_free
 from pygw._core.down cimport down_t
 from pygw._core.downstream cimport down_make, down_start, down_transport_on
@@ -241,8 +243,7 @@ cdef class MemoryWorker:
     ``"hold"`` or an errno's name; None accepts. ``connections`` are all that were opened."""
 
     def __cinit__(self) -> None:
-        self.spare, self.ends, self.connections = [], [], []
-        self.log_bytes = bytearray()
+        self.spare, self.ends, self.connections, self.log_bytes = [], [], [], bytearray()
         self.w = &self.m.worker
         if host_init(self.w, NULL, self.m.counters, os.open(os.devnull, os.O_WRONLY)) != 0:
             raise MemoryError
@@ -250,6 +251,7 @@ cdef class MemoryWorker:
         self.w.host.now_ns, self.w.host.unix_ms = now_ns, unix_ms
         self.w.log.write, self.w.malformed.write = log_write, NULL
         self.w.resolver.lookup, self.w.resolver.lookup_cancel = lookup, lookup_cancel
+        bills_open(&self.w.bills, &self.w.host, &self.m.bill, MEMORY_ROWS)
         self.fill()
 
     def __dealloc__(self) -> None:
@@ -462,6 +464,14 @@ cdef class MemoryWorker:
         """What the worker's Lua has taken."""
         cdef lua_t* vm = <lua_t*>(<hooks_t*>self.w.host.hooks).states[<int>RUNTIME_LUA]
         return vm.used if vm != NULL else 0
+
+    def bills(self) -> dict[str, object]:
+        """What filters cost, as ``bill_read.bills_read`` tells it."""
+        return bills_of(self.w.bills.head)
+
+    def exact(self, bint on=True) -> None:
+        """Every exchange is timed from now on, as a reader of the shared block would have it."""
+        self.w.bills.head.exact_until_ns = <uint64_t>-1 if on else 0
 
     def drain(self, idle_ms: int = 0) -> None:
         """Each client's connection ends with its next answer, or without one after so long."""

@@ -73,3 +73,8 @@ cdef enum stat:
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.
 cdef enum:
     STATS_BYTES = 4096
+
+# Of one worker in the shared block: its counters, then its rows of what filters cost (bills.pxd),
+# which take memory only where they are used.
+cdef enum:
+    SHARE_BYTES = 8388608

@@ -13,7 +13,7 @@ moments.
 from cpython.buffer cimport Py_buffer, PyObject_GetBuffer, PyBuffer_Release, PyBUF_SIMPLE
 from libc.stdint cimport uint64_t
 
-SHARED_BYTES_PER_WORKER = STATS_BYTES
+SHARED_BYTES_PER_WORKER = SHARE_BYTES
 
 # In the order of `enum stat`.
 NAMES = (
@@ -69,7 +69,7 @@ cdef uint64_t least_beat(const uint64_t* block, int workers) noexcept nogil:
     cdef uint64_t least = stat_get(block, ST_HEARTBEAT_MS), beat
     cdef int i
     for i in range(1, workers):
-        beat = stat_get(block + i * (STATS_BYTES // 8), ST_HEARTBEAT_MS)
+        beat = stat_get(block + i * (SHARE_BYTES // 8), ST_HEARTBEAT_MS)
         if beat < least:
             least = beat
     return least
@@ -79,7 +79,7 @@ cdef uint64_t sum_of(const uint64_t* block, int workers, int which) noexcept nog
     cdef uint64_t total = 0
     cdef int i
     for i in range(workers):
-        total += stat_get(block + i * (STATS_BYTES // 8), which)
+        total += stat_get(block + i * (SHARE_BYTES // 8), which)
     return total
 
 
@@ -97,11 +97,11 @@ def stats_read(shared: object, workers: int, first: int = 0) -> dict[str, int]:
         raise ValueError("workers must be at least 1, first at least 0")
     PyObject_GetBuffer(shared, &view, PyBUF_SIMPLE)
     try:
-        if view.len < <Py_ssize_t>(skip + count) * STATS_BYTES:
+        if view.len < <Py_ssize_t>(skip + count) * SHARE_BYTES:
             raise ValueError(f"{view.len} bytes hold less than {skip + count} workers' counters")
         if <size_t>view.buf % 8:
             raise ValueError("the block is not aligned to 8 bytes")
-        block = <const uint64_t*>view.buf + skip * (STATS_BYTES // 8)
+        block = <const uint64_t*>view.buf + skip * (SHARE_BYTES // 8)
         out = {NAMES[i]: sum_of(block, count, i) for i in range(1, ST_COUNT)}
         out["heartbeat_ms"] = least_beat(block, count)
         return out

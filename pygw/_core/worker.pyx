@@ -11,16 +11,19 @@ import os
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.stdint cimport uint32_t, uint64_t
 from posix.mman cimport mmap, munmap, MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE
+from posix.types cimport off_t
 from posix.resource cimport getrlimit, rlimit, RLIMIT_NOFILE
 from pygw._core.access_log cimport access_log_flush, access_log_reopen
+from pygw._core.bill_read cimport bills_of
+from pygw._core.bills cimport bills_open
 from pygw._core.build cimport plan_build_within, plan_bytes, plan_free
 from pygw._core.down cimport down_t
 from pygw._core.hooks cimport runtime_find
 from pygw._core.host cimport *
 from pygw._core.libs.uv cimport loop_ptr, uv_loop_t
-from pygw._core.limits cimport PLAN_BYTES_MAX, PLANS_MAX, RESERVED_FILES
+from pygw._core.limits cimport BILL_ROWS, PLAN_BYTES_MAX, PLANS_MAX, RESERVED_FILES
 from pygw._core.listener cimport listener_close, listener_open
-from pygw._core.stats cimport ST_COUNT, STATS_BYTES, stat_get
+from pygw._core.stats cimport SHARE_BYTES, ST_COUNT, STATS_BYTES, stat_get
 from pygw._core.stats import stats_names
 from pygw._core.transport cimport transports_flush
 from pygw._core.types.exchange cimport exchange_t, plan_t
@@ -75,14 +78,14 @@ cdef class Worker:
         if self.w == NULL:
             raise MemoryError
         if shared_fd >= 0:
-            self.page = mmap(NULL, STATS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd,
-                             index * STATS_BYTES)
+            self.page = mmap(NULL, SHARE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd,
+                             <off_t>index * SHARE_BYTES)
             if self.page == MAP_FAILED:
                 self.page = NULL
                 raise OSError("the shared block can not be mapped")
             self.shared = True
         else:
-            self.page = PyMem_RawCalloc(1, STATS_BYTES)
+            self.page = PyMem_RawCalloc(1, SHARE_BYTES)
             if self.page == NULL:
                 raise MemoryError
         if access_log_fd >= 0:
@@ -90,6 +93,7 @@ cdef class Worker:
         error = host_init(self.w, uv_loop, <uint64_t*>self.page, log_fd)
         if error != 0:
             raise OSError("the data plane can not start: no memory or no randomness")
+        bills_open(&self.w.bills, &self.w.host, <char*>self.page + STATS_BYTES, BILL_ROWS)
 
     def __dealloc__(self):
         if self.w != NULL:
@@ -99,7 +103,7 @@ cdef class Worker:
             # else it was never stopped: the loop still points into it, so its memory stays
         if self.page != NULL:
             if self.shared:
-                munmap(self.page, STATS_BYTES)
+                munmap(self.page, SHARE_BYTES)
             else:
                 PyMem_RawFree(self.page)
 
@@ -240,6 +244,10 @@ cdef class Worker:
         out["live_plans"] = w.plans
         out["live_detached"] = w.detacheds.count
         return out
+
+    def bills(self):
+        """What filters cost, as ``bill_read.bills_read`` tells it."""
+        return bills_of(self.w.bills.head)
 
     async def drain(self, double timeout_s, double idle_s=0, bint last=True):
         """Stops accepting, lets clients be answered within ``timeout_s`` seconds, then closes

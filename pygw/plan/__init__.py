@@ -14,7 +14,8 @@ import secrets
 from typing import Any
 
 from ..config.model import Config
-from ..config.model.settings import Limits
+from ..config.model.listeners import Listener
+from ..config.model.settings import AccessLog, Limits
 from .routes import plan_expressions, plan_route
 from .upstreams import plan_upstream
 
@@ -38,11 +39,11 @@ def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
         "via": config.forwarding.via or pseudonym,
         "forwarded": config.forwarding.forwarded,
         "trusted_proxies": list(config.forwarding.trusted_proxies),
-        "access_log": None if log is None else {"format": log.format},
+        "access_log": None if log is None else plan_log(log),
         "timeouts": {f"{name}_ms": value for name, value in config.timeouts},
         "limits": plan_limits(config.limits),
         "listeners": [
-            {"name": listener.name or f"l{number}", "half_close": listener.half_close}
+            {"name": listener.name or f"l{number}", **plan_listener(listener)}
             for number, listener in enumerate(config.listeners, 1)
         ],
         "upstreams": [
@@ -52,6 +53,17 @@ def build_plan(config: Config, generation: int, pseudonym: str) -> Plan:
         "expressions": plan_expressions(config),
         "routes": [plan_route(n, route, config) for n, route in enumerate(config.routes, 1)],
     }
+
+
+def plan_log(log: AccessLog) -> Plan:
+    """The access log as workers see it; what is off is left out."""
+    return {"format": log.format, **({"hooks": True} if log.hooks else {})}
+
+
+def plan_listener(listener: Listener) -> Plan:
+    """What the connections of a listener go by; what is off is left out."""
+    timing: Plan = {"server_timing": True} if listener.server_timing else {}
+    return {"half_close": listener.half_close, **timing}
 
 
 def plan_limits(limits: Limits) -> Plan:

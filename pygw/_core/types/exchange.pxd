@@ -5,6 +5,7 @@
 # Read next: ../exchange.pxd.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from pygw._core.types.bill cimport bill_head_t, bill_row_t, bill_t
 from pygw._core.types.header cimport span_t, header_t
 from pygw._core.types.memory cimport arena_t, arena_chunk_t, slices_t, buffers_t
 from pygw._core.types.message cimport request_t, response_t
@@ -88,6 +89,10 @@ cdef struct chain_t:
     filter_t** by_phase[6]            # plan: for each phase those that act in it
     uint16_t counts[6]
     uint16_t filter_count
+    uint16_t row_count                # filters by phase, together
+    uint16_t row_at[6]                # where in `rows` a phase begins
+    bill_row_t** rows                 # plan: what each of them costs; the rows are the worker's
+    bill_row_t* whole                 # borrow(bills, until the plan is untied): of the route
     bint edits_request_body
     bint edits_response_body
 
@@ -107,6 +112,7 @@ cdef struct route_t:
 cdef struct listener_conf_t:
     span_t name                       # plan
     bint answer_half_closed           # `half_close: answer`
+    bint server_timing                # clients are told where the time went
 
 cdef struct limits_t:
     uint32_t request_line             # bytes; 414 beyond
@@ -141,6 +147,8 @@ cdef struct plan_t:
     cidr_set_t trusted                # proxies whose forwarding fields are believed
     span_t via                        # plan: our pseudonym in Via
     bint forwarded                    # also write Forwarded (RFC 7239)
+    bint timed                        # some exchanges are: log_hooks, or a listener's server_timing
+    bint log_hooks                    # a log line says what each filter took
     uint8_t log_format                # LOG_OFF, LOG_COMBINED, LOG_JSON of access_log.pxd
 
 cdef enum attempt_flag:
@@ -221,12 +229,15 @@ cdef struct exchange_t:
     uint8_t waiting[6]                # by phase: 0, or 1 + the place of the filter that waits
     uint8_t chain_at                  # place of the filter that answered last
     uint8_t informational             # 1xx heads that came from upstream
+    uint8_t blame                     # bill_fault of the run that is about to end
     uint64_t allow                    # of a 405: methods that would have a route, as in conditions
     slices_t replay                   # own: the request body as sent, while XF_REPLAYABLE
     attempt_t attempt
     timer_t total                     # the route's total_ms
     void** slots                      # arena: one word for each filter, zeroed
     void* vars                        # arena: var_t of hook.pxd; what hooks keep here
+    bill_t* bill                      # arena: where its time goes; NULL: it is not timed
+    uint64_t* since                   # arena: by phase, when its WAIT began; NULL: none did
     span_t* params                    # arena: what the path gave for route.param_names; NULL: none
     span_t reply_body                 # plan or arena: body of our own answer
     span_t request_id                 # arena or head: X-Request-ID
@@ -268,4 +279,5 @@ cdef struct host_t:
     void* deflaters                   # borrow(worker, for ever): deflaters_t of deflater.pxd
     void* hooks                       # borrow(worker, for ever): hooks_t of hook.pxd
     void* detacheds                   # borrow(worker, for ever): detacheds_t of detached.pxd
+    bill_head_t* bill                 # borrow(worker, for ever): bills.pxd
     uint64_t* counters                # borrow(worker, for ever): stats.pxd

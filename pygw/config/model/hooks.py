@@ -74,8 +74,7 @@ class Hook(Part):
     """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
 
     body_max: Annotated[int, Size(0, BODY_MAX_BYTES)] = 1 << 20
-    """Longest body that is held for it; a longer request is answered with 413, a longer response
-    with 502."""
+    """Longest body held for it; a longer one is answered with 413, of a response with 502."""
 
     phases: Annotated[list[Phase], Field(min_length=1, max_length=6)] | None = None
     """Only in these phases it is called; in all for which it has code unless set."""

@@ -36,3 +36,6 @@ class Listener(Part):
 
     half_close: Literal["abort", "answer"] = "abort"
     """What a client's FIN means while its request runs: it left (abort), or it waits (answer)."""
+
+    server_timing: bool = False
+    """Whether responses say in Server-Timing where their time went; to anybody who asks."""

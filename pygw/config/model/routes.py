@@ -88,8 +88,7 @@ class Match(Part):
         ),
         Field(validate_default=True),
     ] = cast(PathMatch, "/*")
-    """The path: exact; with `{name}` for a segment, `{name:int}` for digits, `{name:regex}`; with a
-    final * for all that follows."""
+    """The path: exact; `{name}`, `{name:int}`, `{name:regex}` for a segment; a final * for more."""
 
     methods: Annotated[list[Method], Field(min_length=1)] = []
     """Methods; any unless set. GET brings HEAD; a route with cors takes their preflights as well.

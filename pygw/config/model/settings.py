@@ -26,6 +26,9 @@ class AccessLog(Part):
     format: Literal["combined", "json"] = "combined"
     """The form of a line."""
 
+    hooks: bool = False
+    """Whether a line of format json says what each filter took and came to."""
+
 
 def off_is_none(value: object) -> object:
     """`off` as None; anything but a mapping is refused."""
@@ -96,8 +99,7 @@ class Limits(Part):
     """Most header fields of a request; more are answered with 431."""
 
     malformed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 20
-    """Malformed requests of one client within malformed_window after which one line is logged; 0:
-    none."""
+    """Malformed requests of a client in malformed_window after which a line is logged; 0: none."""
 
     malformed_window: TimeoutMs = 60_000
     """The time in which malformed requests of a client are counted together."""

@@ -33,6 +33,9 @@ def find_problems(data: Mapping[str, Any]) -> Iterator[Finding]:
         sticky = mapping(mapping(upstream).get("sticky"))
         if sticky.get("same_site") == "none" and sticky.get("secure", False) is False:
             yield ("upstreams", name, "sticky", "same_site"), "none needs secure: true"
+    log = mapping(data.get("access_log"))
+    if log.get("hooks") is True and log.get("format", "combined") == "combined":
+        yield ("access_log", "hooks"), "the format combined has no place for them; say format: json"
     yield from _limits(mapping(data.get("limits")))
     yield from route_problems(items(data.get("routes")), mapping(data.get("upstreams")))
 
