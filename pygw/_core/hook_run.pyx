@@ -5,7 +5,7 @@
 # Never does: resume an exchange (filters/hook.pyx does), or trust what a hook answers.
 # Read next: hook_run.pxd for the contract.
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
 from libc.stdio cimport snprintf
 from libc.string cimport memset, strlen
 from pygw._core.block cimport block_give, block_take
