@@ -21,6 +21,7 @@ if len(PART_NAMES) != PART_FLUSH + 1 or len(PHASE_NAMES) != BILL_ROUTE + 1:
 if STATS_BYTES + sizeof(bill_head_t) + BILL_ROWS * sizeof(bill_row_t) > SHARE_BYTES:
     raise ImportError("a worker's share is too small for its rows")
 
+ROW_BYTES = sizeof(bill_row_t)
 EXACT_OFFSET = STATS_BYTES + <size_t>&(<bill_head_t*>NULL).exact_until_ns
 
 

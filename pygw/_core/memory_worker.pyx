@@ -469,9 +469,9 @@ cdef class MemoryWorker:
         """What filters cost, as ``bill_read.bills_read`` tells it."""
         return bills_of(self.w.bills.head)
 
-    def exact(self, bint on=True) -> None:
-        """Every exchange is timed from now on, as a reader of the shared block would have it."""
-        self.w.bills.head.exact_until_ns = <uint64_t>-1 if on else 0
+    def exact(self, bint on=True, uint64_t ms=1 << 40) -> None:
+        """Every exchange is timed for so long, as a reader of the shared block would have it."""
+        self.w.bills.head.exact_until_ns = (self.now_ms + ms) * 1000000 if on else 0
 
     def drain(self, idle_ms: int = 0) -> None:
         """Each client's connection ends with its next answer, or without one after so long."""

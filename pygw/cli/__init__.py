@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "explain",
     "import": "import_",
     "hook": "hook",
+    "profile": "profile",
     "gen": "gen",
     "doctor": "doctor",
 }
