@@ -90,10 +90,25 @@ def main(factory: Factory | None = None) -> None:
     code = 1
     try:
         control = socket.socket(fileno=int(sys.argv[1]))
-        code = uvloop.run(_Service(Channel(control), factory or _core_worker).run())
+        service = _Service(Channel(control), factory or _core_worker)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code = _run_to_its_end(runner.get_loop(), service)
     except BaseException:
         log.exception("worker failed")
     sys.exit(code)
+
+
+def _run_to_its_end(loop: asyncio.AbstractEventLoop, service: _Service) -> int:
+    """What the service comes to. The loop goes on when hook code stops it: a task or a callback
+    that a hook began may raise SystemExit, which asyncio lets out of the loop, or call `stop`."""
+    task = loop.create_task(service.run())
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
+            if not task.done():
+                log.error("code of a hook stopped the loop, which goes on: %r", error)
+    return task.result()
 
 
 class _Service:
@@ -136,6 +151,10 @@ class _Service:
         fds = message["shared_fd"], message["access_log_fd"]
         try:
             self.worker = worker = self.factory(loop, message["index"], *fds)
+            # What is here now stays: no collection that a later plan sets off need look at it. The
+            # plan's hooks are not here yet: their code goes when a reload brings other code.
+            gc.collect()
+            gc.freeze()
             worker.prepare(worker.compile(_read_text(message["plan_fd"])))
             worker.commit()
             for sock in message["sockets"]:
@@ -148,9 +167,6 @@ class _Service:
                 why = f"{type(error).__name__}: {error}"
             await self.channel.send({"type": "failed", "error": why})
             return None
-        # What is here now stays: no collection that a later plan sets off need look at it.
-        gc.collect()
-        gc.freeze()
         await self.channel.send({"type": "ready"})
         return worker
 

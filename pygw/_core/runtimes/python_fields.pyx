@@ -137,7 +137,8 @@ cdef class Headers:
         return count
 
     def __repr__(self) -> str:
-        return "<Headers: gone>" if self.of.call == NULL else f"<Headers: {len(self)}>"
+        gone = self.of is None or self.of.call == NULL
+        return "<Headers: gone>" if gone else f"<Headers: {len(self)}>"
 
 
 cdef Headers headers_view(Scope of, int side):

@@ -71,7 +71,8 @@ cdef bint loop_resumes() noexcept nogil:
 
 
 cdef hook_call_t* call_of(Scope scope) except NULL:
-    if unlikely(scope.call == NULL):
+    # None: a view that Python code made by hand, which is of no run.
+    if unlikely(scope is None or scope.call == NULL):
         raise Gone("the run of the hook that this was given to is over; keep a copy()")
     if unlikely(PyThread_get_thread_ident() != loop_thread):
         raise Refused("a request is used on the loop's thread only; give a thread a copy()")

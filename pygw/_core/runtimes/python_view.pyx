@@ -279,7 +279,8 @@ cdef class Response:
         return ResponseCopy(self)
 
     def __repr__(self) -> str:
-        return "<Response: gone>" if self.of.call == NULL else f"<Response: {self.status}>"
+        gone = self.of is None or self.of.call == NULL
+        return "<Response: gone>" if gone else f"<Response: {self.status}>"
 
 
 cdef Request view_begin(hook_call_t* call):

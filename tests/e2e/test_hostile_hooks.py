@@ -1,0 +1,73 @@
+"""Python hooks that would end or stop the process they are in: the same worker serves on."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import Run, get
+
+HOOK = """
+import asyncio, os, signal, sys, threading
+from pygw.hooks import Reply
+
+async def leave():
+    await asyncio.sleep(0)
+    sys.exit(3)
+
+async def interrupt():
+    raise KeyboardInterrupt
+
+async def grouped():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(leave())
+
+kept = []
+
+async def hook(req):
+    loop = asyncio.get_running_loop()
+    what = req.path[1:]
+    if what == "task":
+        kept.append(loop.create_task(leave()))
+    elif what == "interrupt":
+        kept.append(loop.create_task(interrupt()))
+    elif what == "group":
+        await grouped()
+    elif what == "callback":
+        loop.call_soon(sys.exit, 3)
+    elif what == "stop":
+        loop.stop()
+    elif what == "thread":
+        threading.Thread(target=sys.exit).start()
+    elif what == "signal":
+        signal.raise_signal(signal.SIGINT)
+    return Reply(200, str(os.getpid()))
+"""
+CASES = ("task", "interrupt", "group", "callback", "stop", "thread", "signal")
+
+
+@pytest.fixture
+def url(run: Callable[..., Run], tmp_path: Path) -> str:
+    """One worker with the hook on every path."""
+    (tmp_path / "hook.py").write_text(HOOK)
+    config = tmp_path / "pygw.yaml"
+    config.write_text(
+        "access_log: off\nlisteners: [{bind: 127.0.0.1:0}]\n"
+        "routes: [{match: {path: /*}, middleware: [{python: hook.py:hook}]}]\n"
+    )
+    return run(str(config), "--workers", "1").wait_url()
+
+
+def test_the_same_worker_serves_on_after_code_that_ends_a_process(url: str) -> None:
+    worker = get(url)
+    assert json.loads(worker) > 0
+    for case in CASES:
+        try:
+            get(f"{url}/{case}")
+        except urllib.error.HTTPError as error:
+            assert (case, error.code) == ("group", 500)
+        assert {get(url) for _ in range(100)} == {worker}, case
