@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
 import pytest
 
 from pygw._core.runtimes import python as runtime
-from tests.unit.memory import GET, OK, post
+from pygw._core.runtimes import python_code
+from tests.unit.memory import GET, OK, plan_of, post
 from tests.unit.python_hooks import exchange, python, waiting
+from tests.unit.test_python_hooks import function_of
 
 SLEEPY = "import asyncio\n"
 
@@ -257,3 +260,16 @@ def test_a_task_of_the_workers_own_may_end_exchanges_that_start_runs() -> None:
             return body
 
         assert turns.loop.run_until_complete(serve()) == b"in a task"
+
+
+def test_replaced_code_is_collected_without_anybody_asking() -> None:
+    source = "class Canary: pass\ncanary = Canary()\ndef h(req):\n    return Reply(200, '1')"
+    entry = python(source)
+    with waiting(entry) as (turns, gate):
+        old = weakref.ref(function_of(entry).__globals__["canary"])
+        assert old() is not None
+        python_code._unused.clear()  # function_of made it for no plan
+        fresh = plan_of(python(source.replace("'1'", "'2'")))
+        turns.do(lambda: gate.publish(fresh))
+        turns.until(lambda: old() is None, gate)
+        assert turns.do(lambda: exchange(gate)).answer.body == b"2"

@@ -14,6 +14,9 @@ hook's module imports are Python's own affair and stay as they are until the wor
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gc
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -51,7 +54,16 @@ class Code:
     def __init__(self, module: ModuleType, where: str) -> None:
         self.module = module
         self.where = where
-        weakref.finalize(self, sys.modules.pop, module.__name__, None)
+        weakref.finalize(self, _gone, module.__name__)
+
+
+def _gone(name: str) -> None:
+    """A module and its functions hold each other: what they are must be collected to go. On the
+    loop, because what hooks hold may be of that; the worker's own objects are frozen."""
+    sys.modules.pop(name, None)
+    # Without a loop: code that was never served goes with a later collection.
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop().call_soon(gc.collect)
 
 
 @dataclass(eq=False)
