@@ -11,6 +11,7 @@ import pytest
 import uvloop
 from pygw._core.bill_read import bills_read, bucket_starts
 from pygw._core.build import PlanError
+from pygw._core.memory_worker import allocations, fail_allocations
 from pygw._core.stats import SHARED_BYTES_PER_WORKER
 from pygw._core.worker import Worker
 
@@ -22,6 +23,7 @@ from tests.unit import plans
 from tests.unit.lua_hooks import lua, needs_lua, request
 from tests.unit.memory import GET, OK, Gate, ok, plan_of, post, serving
 from tests.unit.plans import edits
+from tests.unit.test_exchange_shortage import needs_debug
 
 Json = dict[str, Any]
 BILL_ROWS = 4096
@@ -452,3 +454,31 @@ def test_both_switches_reach_the_plan_and_are_off_unless_set() -> None:
 def test_hooks_in_combined_lines_are_refused_with_what_to_say_instead() -> None:
     with pytest.raises(ConfigError, match=r"access_log\.hooks: .* say format: json"):
         planned("listeners: [{bind: '127.0.0.1:0'}]\naccess_log: {hooks: true}")
+
+
+# --- no memory ------------------------------------------------------------------------------------
+
+
+@needs_debug
+def test_an_exchange_that_finds_no_memory_for_its_bill_is_served_without() -> None:
+    gate = Gate(timed_plan(STAMP, REPLY, hooks=True, timing=True))
+    seen, good = set(), 0
+    while True:
+        client = gate.client()
+        fail_allocations(good)
+        client.send(GET)
+        whole = allocations() <= good
+        fail_allocations(-1)
+        if client.ended == "open":
+            seen.add(client.answer.status)
+            client.reset()
+        if whole:
+            break
+        good += 1
+    gate.advance(120_000)
+    assert good > 5
+    assert seen <= {200, 503}
+    assert 200 in seen
+    assert not any(gate.worker.live().values())
+    gate.clients.clear()
+    gate.worker.close()
