@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import Run, call, get
-from tests.peers.gateway import ROOT
+from tests.e2e.commands import Run, call, environment, get
 from tests.peers.link import until
 from tests.unit.installed_hooks import install
 from tests.unit.lua_hooks import needs_lua
@@ -75,7 +74,8 @@ def test_hooks_of_an_installed_package_are_served_by_their_names(
     run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = install(tmp_path / "site")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(ROOT)]))
+    ours = environment()["PYTHONPATH"]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), ours]))
     (tmp_path / "pygw.yaml").write_text(
         "access_log: off\nlisteners: [{bind: 127.0.0.1:0}]\nroutes:\n"
         "  - {match: {path: /tag}, middleware: [{lua: acme-tag}, {echo: {}}]}\n"

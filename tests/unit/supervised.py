@@ -36,12 +36,13 @@ class Running:
         self.errors = folder / "stderr.txt"
         self.path = folder / "pygw.yaml"
         self.configure(config)
+        places = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, str(RUNNER), str(self.path), json.dumps(options)],
                 stdin=subprocess.DEVNULL,
                 stderr=errors,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": places},
             )
 
     def configure(self, config: str) -> None:

@@ -14,7 +14,14 @@ import pytest
 
 from pygw._core.libs import zlib
 from pygw._core.libs.wheel import ZLIB
-from tests.unit.test_libs import ROOT, compile_library, needs_compiler, run_python, write_release
+from tests.unit.test_libs import (
+    PACKAGE,
+    ROOT,
+    compile_library,
+    needs_compiler,
+    run_python,
+    write_release,
+)
 
 FAKE = Path(__file__).with_name("fake_zlib.c")
 STATE = "from pygw._core.libs.zlib import info, problem; print(info if info else problem)"
@@ -124,7 +131,8 @@ def test_configuration_that_needs_it_says_what_to_do() -> None:
 
 
 def test_plan_that_needs_it_is_refused_and_others_are_not() -> None:
-    found = run_python(PLAN, path=ROOT, PYGW_LIB_ZLIB="/nonexistent")
+    places = os.pathsep.join([str(PACKAGE.parent), str(ROOT)])
+    found = run_python(PLAN, PYTHONPATH=places, PYGW_LIB_ZLIB="/nonexistent")
     assert "gzip needs zlib: /nonexistent cannot be opened" in found
     assert "others work" in found
 
