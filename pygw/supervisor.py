@@ -349,7 +349,9 @@ class Supervisor:
         log.info("reload ok in %d ms: %s", took_ms, await in_background(tell_changes, pair))
 
     async def _resize(self, change: Change) -> None:
-        """As many workers as the configuration says; those beyond drain."""
+        """As many workers as the configuration says; those beyond drain. None start at the end."""
+        if self._draining.is_set():
+            return
         count = change.new.config.workers
         kept = {one.index for one in self._keepers if not one.leaving.is_set()}
         fresh = [self._start_keeper(n, False) for n in range(count) if n not in kept]

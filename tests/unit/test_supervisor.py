@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from pygw.config.interpolate import Sources
+from pygw.config.load import parse_config
+from pygw.reload import Change
+from pygw.supervisor import Supervisor
 from tests.unit.supervised import (
     Running,
     Start,
@@ -371,3 +376,23 @@ def signal_sets(pid: int) -> dict[str, int]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     pairs = (line.split(":\t") for line in lines if line.startswith("Sig"))
     return {name: int(mask, 16) for name, mask in pairs if name != "SigQ"}
+
+
+def test_reload_that_ends_while_all_drain_starts_no_worker() -> None:
+    """Every worker is leaving then, which is no reason to start others in their place."""
+
+    async def main() -> None:
+        text = "access_log: off\nlisteners: [{bind: 127.0.0.1:0}]\nroutes:\n"
+        text += "  - {match: {path: /}, middleware: [{echo: {}}]}\n"
+        config = parse_config(text, "pygw.yaml", Sources({}))
+        supervisor = Supervisor(config)
+        supervisor._open()
+        supervisor._on_stop_signal(signal.SIGTERM)
+        await supervisor._resize(Change(1, supervisor._generation, supervisor._generation))
+        try:
+            assert supervisor._keepers == []
+        finally:
+            await supervisor._kill_all()
+            supervisor._close()
+
+    asyncio.run(main())
