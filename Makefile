@@ -22,7 +22,7 @@ SET_UP := $(PY) setup.py --quiet
 variant_env = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/$(1):$(CURDIR)
 PYTEST_VARIANT := $(PY) -m pytest -p pygw
 SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
-	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 .PHONY: help run test test-release test-debug test-asan coverage lint docs schema build clean
 .PHONY: build-debug pytest-release pytest-debug
