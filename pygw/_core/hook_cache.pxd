@@ -48,3 +48,7 @@ cdef void hook_cache_keep(hook_call_t* call, outcome_t outcome) noexcept nogil
 # A hook that is watched is about to write: 0, or HOST_MASKED. `number`: a side (fields), a status.
 cdef int hook_watch(hook_call_t* call, int what, uint32_t number, span_t name,
                     span_t value) noexcept nogil
+# A write that hook_watch let through came to nothing: what follows from that is not kept.
+cdef inline int hook_unwritten(hook_call_t* call, int error) noexcept nogil:
+    call.record = NULL
+    return error

@@ -23,7 +23,7 @@ from pygw._core.route_hash cimport hash_bytes, hash_word
 from pygw._core.stats cimport ST_HOOK_CACHE_HITS, ST_HOOK_CACHE_MISSES, stat_add
 from pygw._core.template cimport PLACE_VALUE, template_build, template_run, template_t
 from pygw._core.types.exchange cimport exchange_t, host_t, plan_t, PHASE_REQUEST
-from pygw._core.types.header cimport header_t
+from pygw._core.types.header cimport header_t, headers_t
 from pygw._core.types.hook cimport *
 from pygw._core.types.memory cimport arena_t
 from pygw._core.view cimport span
@@ -171,14 +171,19 @@ cdef bint table_make(hook_cache_t* c, host_t* host) noexcept nogil:
 # --- keys -----------------------------------------------------------------------------------------
 
 
-# A field that the key has one value of came more than once: the hook may look at the others.
+# A field of which the key does not tell all: it came more than once, and the hook may look at the
+# others; or it is there and empty, which in a key is the same as none.
 cdef bint is_ambiguous(exchange_t* x, const mask_t* reads) noexcept nogil:
+    cdef headers_t* hs = &x.request.half.headers
+    cdef span_t name
     cdef header_t* h
     cdef uint32_t i
     for i in range(reads.counts[<int>SIDE_REQUEST]):
-        h = headers_find_name(&x.request.half.headers, reads.names[<int>SIDE_REQUEST][i], NULL)
-        if h != NULL and headers_find_name(&x.request.half.headers,
-                                           reads.names[<int>SIDE_REQUEST][i], h) != NULL:
+        name = reads.names[<int>SIDE_REQUEST][i]
+        h = headers_find_name(hs, name, NULL)
+        if h == NULL:
+            continue
+        if h.value.len == 0 or headers_find_name(hs, name, h) != NULL:
             return True
     return False
 

@@ -55,7 +55,7 @@ _IN_KEY: Mapping[str, tuple[str, ...]] = {
     "path": ("path",),
     "query": ("query",),
     "scheme": ("scheme",),
-    "authority": ("authority", "host"),
+    "authority": ("authority",),
     "client": ("client_ip",),
 }
 

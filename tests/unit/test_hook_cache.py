@@ -101,6 +101,35 @@ def test_a_field_that_came_twice_is_not_a_key() -> None:
         assert ask(gate).answer.body == b"3"
 
 
+def test_a_field_that_is_empty_is_not_taken_for_one_that_is_not_there() -> None:
+    hook = keyed('gw.reply(200, nil, req.header("x-key") == nil and "none" or "some")')
+    with serving(hook) as gate:
+        assert ask(gate, b"").answer.body == b"some"
+        bare = gate.client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert bare.answer.body == b"none"
+        assert ask(gate, b"").answer.body == b"some"
+        assert counted(gate) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        'req.path = "no path"',
+        'req.query = "a b"',
+        'for i = 1, 65 do gw.var["v" .. i] = "" end',
+        'local many = {} for i = 1, 65 do many[i] = "y" end gw.reply(200, { x = many })',
+    ],
+)
+def test_a_run_that_went_on_after_a_write_that_failed_is_not_kept(write: str) -> None:
+    with serving(keyed(f"pcall(function() {write} end)", phases=["request"])) as gate:
+        for _ in range(2):
+            client = ask(gate)
+            if gate.origins and gate.origin.owed:
+                gate.origin.send(OK)
+            assert client.statuses == [200]
+        assert counted(gate) == (0, 2)
+
+
 def test_values_of_a_key_cannot_run_into_each_other() -> None:
     hook = request(
         "count = (count or 0) + 1 gw.reply(200, nil, tostring(count))",

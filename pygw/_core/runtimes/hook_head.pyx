@@ -213,7 +213,7 @@ cdef int field_put(void* ctx, int side, span_t name, span_t value, bint more) no
     else:
         call.hooks.response.headers = half.headers.items
         call.hooks.response.header_count = half.headers.count
-    return 0 if likely(error == 0) else <int>HOST_FULL
+    return 0 if likely(error == 0) else hook_unwritten(call, HOST_FULL)
 
 
 cdef int hook_header_set(void* ctx, int side, const char* name, uint32_t name_len,
@@ -287,7 +287,7 @@ cdef int hook_path_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil
     error = retarget_path(call.x, span(b"", 0), span(ptr, size))
     hook_views(call)
     if unlikely(error != 0):
-        return HOST_FULL if error == E_CORE_MEMORY else HOST_BAD
+        return hook_unwritten(call, HOST_FULL if error == E_CORE_MEMORY else HOST_BAD)
     return 0
 
 
@@ -302,10 +302,10 @@ cdef int hook_query_set(void* ctx, const char* ptr, uint32_t size) noexcept nogi
         return error
     copy = hook_keep(call.x, ptr, size)
     if unlikely(copy.ptr == NULL):
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     error = retarget_query(call.x, copy)
     hook_views(call)
-    return 0 if error == 0 else <int>HOST_BAD
+    return 0 if error == 0 else hook_unwritten(call, HOST_BAD)
 
 
 cdef inline bint bodiless(uint32_t status) noexcept nogil:    # RFC 9110 15.3.5, 15.4.5

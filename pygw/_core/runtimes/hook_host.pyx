@@ -69,12 +69,12 @@ cdef int on_reply(void* ctx, uint32_t status, const char* content_type, uint32_t
         return error
     r = <reply_t*>arena_zalloc(&x.arena, sizeof(reply_t))
     if unlikely(r == NULL or body_len > HOOK_BODY_MAX):
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     r.status = status
     r.content_type = hook_keep(x, content_type, type_len)
     r.body = hook_keep(x, body, body_len)
     if unlikely(r.content_type.ptr == NULL or r.body.ptr == NULL):
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     call.reply = r
     return 0
 
@@ -102,13 +102,13 @@ cdef int on_reply_header(void* ctx, const char* name, uint32_t name_len,
     if r.fields == NULL:
         r.fields = <header_t*>arena_alloc(&call.x.arena, HOOK_REPLY_FIELDS * sizeof(header_t))
     if unlikely(r.fields == NULL or r.field_count == HOOK_REPLY_FIELDS):
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     h = &r.fields[r.field_count]
     h.name = hook_keep(call.x, name, name_len)
     h.value = hook_keep(call.x, value, value_len)
     h.id = id
     if unlikely(h.name.ptr == NULL or h.value.ptr == NULL):
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     r.field_count += 1
     return 0
 
@@ -193,17 +193,17 @@ cdef int on_var_set(void* ctx, const char* name, uint32_t name_len,
         return error
     v = var_find(call.x, span(name, name_len), &count)
     if v == NULL and count >= HOOK_VARS:
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     copy = hook_keep(call.x, value, value_len)
     if unlikely(copy.ptr == NULL):
-        return HOST_FULL
+        return hook_unwritten(call, HOST_FULL)
     if v == NULL:
         v = <var_t*>arena_zalloc(&call.x.arena, sizeof(var_t))
         if unlikely(v == NULL):
-            return HOST_FULL
+            return hook_unwritten(call, HOST_FULL)
         v.name = hook_keep(call.x, name, name_len)
         if unlikely(v.name.ptr == NULL):
-            return HOST_FULL
+            return hook_unwritten(call, HOST_FULL)
         v.next = <var_t*>call.x.vars
         call.x.vars = v
     v.value = copy
