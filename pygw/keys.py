@@ -17,7 +17,6 @@ from typing import Literal, Required, TypedDict
 Duration = str | timedelta
 Network = str | IPv4Address | IPv4Network | IPv6Address | IPv6Network
 
-
 class HookOptions(TypedDict, total=False):
     """What an entry for a hook may say besides its code and its configuration."""
     name: str
@@ -44,7 +43,6 @@ class HookOptions(TypedDict, total=False):
     fetch: Sequence[str]
     """The upstreams to which the hook may send requests of its own; it reaches no others."""
 
-
 class AccessLog(TypedDict, total=False):
     """Where access lines go: a file, or `-` for standard output."""
     path: str
@@ -53,7 +51,6 @@ class AccessLog(TypedDict, total=False):
     """The form of a line."""
     hooks: bool
     """Whether a line of format json says what each filter took and came to."""
-
 
 class Cors(TypedDict, total=False):
     """Filter: let pages of other origins read answers; preflights are answered here."""
@@ -73,10 +70,8 @@ class Cors(TypedDict, total=False):
     private_network: bool
     """Let public pages reach this gateway on a private address."""
 
-
 class Echo(TypedDict, total=False):
     """Filter: answer with the request as text."""
-
 
 class Eject(TypedDict, total=False):
     """When a target that fails is passed over; the last one never is."""
@@ -88,7 +83,6 @@ class Eject(TypedDict, total=False):
     """For how long at most; never over 1s where the target takes no connection."""
     statuses: Sequence[int]
     """Statuses of answers that count as failed attempts."""
-
 
 class FieldEdits(TypedDict, total=False):
     """Edits of one head."""
@@ -103,7 +97,6 @@ class FieldEdits(TypedDict, total=False):
     default: Mapping[str, str]
     """Header fields that are added where there is none of their name."""
 
-
 class Forwarding(TypedDict, total=False):
     """What is believed of, and told about, the peers on the way."""
     trusted_proxies: Sequence[Network]
@@ -112,7 +105,6 @@ class Forwarding(TypedDict, total=False):
     """Whether Forwarded (RFC 7239) is written as well."""
     via: str
     """This gateway's name in Via; a random one of this instance unless set."""
-
 
 class Gzip(TypedDict, total=False):
     """Filter: compress responses for clients that accept gzip."""
@@ -123,14 +115,12 @@ class Gzip(TypedDict, total=False):
     types: Sequence[str]
     """Media types that are compressed; one * in a type stands for anything."""
 
-
 class Headers(TypedDict, total=False):
     """Filter: edit the heads of request and response."""
     request: FieldEdits
     """What the service is told."""
     response: FieldEdits
     """What the client is told."""
-
 
 class HookCache(TypedDict, total=False):
     """Decisions of a pure hook that a worker keeps."""
@@ -139,7 +129,6 @@ class HookCache(TypedDict, total=False):
     reads."""
     ttl: Required[Duration]
     """How long a decision is kept."""
-
 
 class Ip(TypedDict, total=False):
     """Filter: admit by the client's address; all others are answered with 403."""
@@ -152,7 +141,6 @@ class Ip(TypedDict, total=False):
     configuration."""
     deny_file: str
     """The same for deny."""
-
 
 class Limits(TypedDict, total=False):
     """Bounds on what a client may send and hold."""
@@ -171,7 +159,6 @@ class Limits(TypedDict, total=False):
     keepalive_requests: int
     """Most requests of one connection; 0 is without limit."""
 
-
 class Listener(TypedDict, total=False):
     """An address that accepts clients."""
     name: str
@@ -183,7 +170,6 @@ class Listener(TypedDict, total=False):
     server_timing: bool
     """Whether responses say in Server-Timing where their time went; to anybody who asks."""
 
-
 class LuaHook(HookOptions, total=False):
     """Filter: a hook written in Lua."""
     config: Mapping[str, object]
@@ -191,7 +177,6 @@ class LuaHook(HookOptions, total=False):
     file: Required[str]
     """The script, seen from the configuration's directory, or the name of one that an installed
     package offers; read with the configuration."""
-
 
 class Maintenance(TypedDict, total=False):
     """Filter: answer 503 to all but a few."""
@@ -205,7 +190,6 @@ class Maintenance(TypedDict, total=False):
     """The body, in UTF-8; a problem document or text by Accept unless set."""
     content_type: str
     """The media type of body."""
-
 
 class Match(TypedDict, total=False):
     """A route's predicate: all that is written must hold. The most specific route wins."""
@@ -227,7 +211,6 @@ class Match(TypedDict, total=False):
     """Parameters of the query, tested as headers are."""
     client: Sequence[Network]
     """Networks that the client's address must be of; any unless set."""
-
 
 class Middleware(TypedDict, total=False):
     """One entry of a middleware list: exactly one of these keys."""
@@ -266,6 +249,16 @@ class Middleware(TypedDict, total=False):
     native: str | NativeHook
     """Call a hook in a shared object: its file, or a mapping with settings."""
 
+class Mirror(TypedDict, total=False):
+    """Copies of a route's requests for a second upstream, whose answers are dropped."""
+    to: Required[str]
+    """The upstream that gets them; one that the route's own requests do not go to."""
+    share: str
+    """How many of the route's requests are copied."""
+    body_max: str
+    """Longest body of a request that is copied."""
+    timeout: Duration
+    """How long a copy with its answer may take, at most 1m; nothing is tried again."""
 
 class NativeHook(TypedDict, total=False):
     """Filter: a hook in a shared object made with pygw_plugin.h."""
@@ -298,7 +291,6 @@ class NativeHook(TypedDict, total=False):
     """The shared object, seen from the configuration's directory, or the name of one that an
     installed package offers; a copy of it is loaded."""
 
-
 class Pool(TypedDict, total=False):
     """Connections to one target."""
     idle: int
@@ -314,7 +306,6 @@ class Pool(TypedDict, total=False):
     lifetime: Duration
     """How old a connection may become; an older one is not used again."""
 
-
 class PythonHook(HookOptions, total=False):
     """Filter: a hook written in Python."""
     config: Mapping[str, object]
@@ -322,7 +313,6 @@ class PythonHook(HookOptions, total=False):
     object: Required[str]
     """module:name of a function or class, path/file.py:name seen from the configuration's
     directory, or the name of a hook that an installed package offers."""
-
 
 class Query(TypedDict, total=False):
     """Filter: edit the pairs of the query that the service gets."""
@@ -337,7 +327,6 @@ class Query(TypedDict, total=False):
     add: Mapping[str, str]
     """Pairs that are appended; values are templates."""
 
-
 class Redirect(TypedDict, total=False):
     """Filter: send the client elsewhere."""
     to: Required[str]
@@ -347,7 +336,6 @@ class Redirect(TypedDict, total=False):
     keep_query: bool
     """Put the request's own query behind."""
 
-
 class RequestId(TypedDict, total=False):
     """Filter: under which name, of whom and in which form a request id is taken."""
     header: str
@@ -356,7 +344,6 @@ class RequestId(TypedDict, total=False):
     """Whose id is kept: of trusted proxies, of all clients, of nobody."""
     format: Literal["uuid7", "hex"]
     """The form of a new one: a UUID (RFC 9562), or the same as 32 hex digits."""
-
 
 class Respond(TypedDict, total=False):
     """Filter: answer without a service."""
@@ -373,7 +360,6 @@ class Respond(TypedDict, total=False):
     delay: Duration
     """How long the answer is held back, for mocks."""
 
-
 class Retries(TypedDict, total=False):
     """When a request that failed is tried again, at another target if there is one."""
     attempts: int
@@ -385,14 +371,12 @@ class Retries(TypedDict, total=False):
     floor: int
     """Retries a second that are allowed whatever the share is."""
 
-
 class Rewrite(TypedDict, total=False):
     """Filter: another path or query for the service."""
     path: str
     """The path, a template; stays unless set."""
     query: str
     """The query without its ?, a template; stays unless set, and goes when empty."""
-
 
 class Route(TypedDict, total=False):
     """Predicate, middleware and upstream."""
@@ -404,9 +388,10 @@ class Route(TypedDict, total=False):
     """What differs from the upstream's timeouts."""
     middleware: Sequence[Middleware]
     """Filters in the order in which they run."""
+    mirror: str | Mirror | Sequence[str | Mirror]
+    """Upstreams that get copies of its requests: a name, a mapping, or a list of them."""
     upstream: str | Mapping[str, int]
     """The upstream that answers, or a weight for each of several; left out where a filter does."""
-
 
 class SideTimeouts(TypedDict, total=False):
     """What an upstream or a route may set for itself; None is inherited."""
@@ -418,7 +403,6 @@ class SideTimeouts(TypedDict, total=False):
     """Longest pause between two pieces of an answer; inherited unless set."""
     total: Duration
     """Longest time for a whole request with its answer, or off; inherited unless set."""
-
 
 class Sticky(TypedDict, total=False):
     """A cookie that keeps a client at one target as long as that is in rotation."""
@@ -433,7 +417,6 @@ class Sticky(TypedDict, total=False):
     same_site: Literal["lax", "strict", "none"]
     """Whether requests from other sites carry the cookie; none needs secure."""
 
-
 class TargetEntry(TypedDict, total=False):
     """One address of an upstream."""
     url: Required[str]
@@ -442,7 +425,6 @@ class TargetEntry(TypedDict, total=False):
     """Its part of the requests, compared with the other targets' weights."""
     priority: int
     """Its group, from 0 to 7; a group gets requests only while all of lower numbers are ejected."""
-
 
 class Timeouts(TypedDict, total=False):
     """The defaults of every wait; 0 is off."""
@@ -463,7 +445,6 @@ class Timeouts(TypedDict, total=False):
     total: Duration
     """Longest time for a whole request with its answer, tunnels excepted, or off."""
 
-
 class Upstream(TypedDict, total=False):
     """A named group of equal services."""
     targets: Required[Sequence[str | TargetEntry]]
@@ -482,7 +463,6 @@ class Upstream(TypedDict, total=False):
     """When a failed request is tried again; a bare number is that of the further attempts."""
     replay_body: str
     """How much of a request's body is kept for another attempt."""
-
 
 class Settings(TypedDict, total=False):
     """What holds for the whole gateway."""

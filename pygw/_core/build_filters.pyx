@@ -6,6 +6,7 @@
 """The filters of a plan, and chains of them."""
 
 from libc.stdint cimport uint16_t
+from pygw._core.build_mirrors cimport mirror_build
 from pygw._core.filters.body_limit cimport body_limit_build
 from pygw._core.filters.cors cimport cors_build
 from pygw._core.filters.echo cimport echo_build
@@ -20,11 +21,11 @@ from pygw._core.filters.redirect cimport redirect_build
 from pygw._core.filters.request_id cimport request_id_build
 from pygw._core.filters.respond cimport respond_build
 from pygw._core.filters.rewrite cimport rewrite_build
-from pygw._core.limits cimport FILTERS_MAX
+from pygw._core.limits cimport FILTERS_MAX, ROUTE_MIRRORS_MAX
 from pygw._core.part cimport plan_alloc, plan_fail
 from pygw._core.types.bill cimport bill_row_t
 from pygw._core.types.exchange cimport (
-    filter_t, PHASES, PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE,
+    filter_t, PHASES, PHASE_LOG, PHASE_REQUEST, PHASE_REQUEST_BODY, PHASE_ATTEMPT, PHASE_RESPONSE,
     PHASE_RESPONSE_BODY)
 
 
@@ -96,6 +97,8 @@ cdef int chain_sort(chain_t* chain, arena_t* arena) except -1:
             chain.by_phase[phase][chain.counts[phase]] = f
             chain.counts[phase] += 1
             chain.row_count += 1
+            if phase == PHASE_LOG and not f.ops.log_ends_early:
+                chain.log_holds += 1
     chain.rows = <bill_row_t**>plan_alloc(arena, chain.row_count * sizeof(bill_row_t*))
     return 0
 
@@ -110,13 +113,18 @@ cdef int filter_build(Part part, arena_t* arena, filter_t* out) except -1:
     return 0
 
 
-cdef int chain_build(Part part, arena_t* arena, chain_t* chain) except -1:
+cdef int chain_build(Part part, plan_t* plan, chain_t* chain) except -1:
     cdef list entries = part.parts("middleware")
+    cdef list mirrors = part.parts("mirrors") if part.has("mirrors") else []
+    cdef arena_t* arena = &plan.arena
     cdef Part entry
     cdef filter_t* f
     if len(entries) > FILTERS_MAX:
         plan_fail(part.at("middleware"), f"has more than {<int>FILTERS_MAX} filters")
-    chain.filters = <filter_t*>plan_alloc(arena, len(entries) * sizeof(filter_t))
+    if len(mirrors) > ROUTE_MIRRORS_MAX:
+        plan_fail(part.at("mirrors"), f"has more than {<int>ROUTE_MIRRORS_MAX}")
+    chain.filters = <filter_t*>plan_alloc(
+        arena, (len(entries) + len(mirrors)) * sizeof(filter_t))
     for entry in entries:
         f = &chain.filters[chain.filter_count]
         f.slot = chain.filter_count
@@ -125,6 +133,11 @@ cdef int chain_build(Part part, arena_t* arena, chain_t* chain) except -1:
         entry.finish()
         chain.edits_request_body |= f.ops.edits_request_body
         chain.edits_response_body |= f.ops.edits_response_body
+    for entry in mirrors:             # they copy what has passed all others
+        f = &chain.filters[chain.filter_count]
+        f.slot = chain.filter_count
+        mirror_build(entry, part, plan, f)
+        chain.filter_count += 1
     return chain_sort(chain, arena)
 
 

@@ -52,7 +52,7 @@ cdef int route_build(plan_t* plan, Part part, Part root, route_t* out) except -1
         timeouts_build(part.part("timeouts"), &out.timeouts)
     elif out.upstream == NULL:
         out.timeouts = default_timeouts(root)
-    chain_build(part, &plan.arena, &out.chain)
+    chain_build(part, plan, &out.chain)
     if out.upstream == NULL and out.chain.filter_count == 0:
         plan_fail(part.place, "needs an upstream or a filter that answers")
     return part.finish()

@@ -8,34 +8,21 @@
 
 from importlib import import_module
 
-from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memset
-from libc.time cimport localtime_r, time, time_t, tm
-from posix.unistd cimport write
 from pygw._core.address cimport address_text
 from pygw._core.block cimport blocks_fini, blocks_init
 from pygw._core.check cimport BUG_ON, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.hook_mask cimport mask_views
 from pygw._core.limits cimport HOOK_LINE_MAX, HOOK_LOG_LINES, HOOK_LOG_MS
+from pygw._core.notice cimport notice_time, notice_write
 from pygw._core.types.exchange cimport exchange_t, host_t, plan_t, PHASE_RESPONSE
 from pygw._core.types.hook cimport (
     hook_call_t, hook_host_t, hook_t, hooks_t, request_view_t, response_view_t, runtime_ops_t,
     HOOK_BODY_WHOLE, LOG_LEVELS, RUNTIME_LUA, RUNTIME_NATIVE, RUNTIME_PYTHON, RUNTIMES)
 from pygw._core.types.message cimport request_t
-
-cdef extern from "<poll.h>" nogil:
-    short POLLOUT
-    struct pollfd:
-        int fd
-        short events
-        short revents
-    int poll(pollfd* fds, unsigned long count, int timeout_ms)
-
-cdef enum:
-    STDERR = 2
 
 cdef const runtime_ops_t* table[3]      # by enum runtime: RUNTIMES
 cdef dict NAMES = {"native": RUNTIME_NATIVE, "lua": RUNTIME_LUA, "python": RUNTIME_PYTHON}
@@ -73,20 +60,11 @@ cdef const runtime_ops_t* runtime_ops(int which) noexcept nogil:
 # --- life -----------------------------------------------------------------------------------------
 
 
-cdef void to_stderr(void* arg, const char* line, size_t size) noexcept nogil:
-    cdef pollfd ready
-    ready.fd = STDERR
-    ready.events = POLLOUT
-    ready.revents = 0
-    if poll(&ready, 1, 0) == 1 and ready.revents & POLLOUT:
-        write(STDERR, line, size)
-
-
 cdef void hooks_init(hooks_t* k, host_t* host, const hook_host_t* api) noexcept nogil:
     memset(k, 0, sizeof(hooks_t))
     k.host = host
     k.api = api
-    k.write = to_stderr
+    k.write = notice_write
     k.request.size = sizeof(request_view_t)
     k.response.size = sizeof(response_view_t)
     blocks_init(&k.calls, sizeof(hook_call_t))
@@ -214,18 +192,15 @@ cdef bint hook_log(hook_call_t* call, uint32_t level, const char* text,
                    uint32_t size) noexcept nogil:
     cdef hooks_t* k = call.hooks
     cdef char line[1024]      # HOOK_LINE_MAX
-    cdef time_t now
-    cdef tm parts
     cdef uint32_t i
     cdef int at
     if k.write == NULL or not line_due(k):
         return False
-    now = time(NULL)
-    localtime_r(&now, &parts)
-    at = snprintf(line, HOOK_LINE_MAX, b"%02d:%02d:%02d %s hook %.*s: ", parts.tm_hour,
-                  parts.tm_min, parts.tm_sec, LEVELS + 8 * (level if level < LOG_LEVELS else 1),
-                  <int>call.hook.name.len, call.hook.name.ptr)
-    if at < 0 or at > HOOK_LINE_MAX // 2:
+    at = <int>notice_time(line)
+    at += snprintf(line + at, HOOK_LINE_MAX - at, b"%s hook %.*s: ",
+                   LEVELS + 8 * (level if level < LOG_LEVELS else 1), <int>call.hook.name.len,
+                   call.hook.name.ptr)
+    if at > HOOK_LINE_MAX // 2:
         return False
     if size > <uint32_t>(HOOK_LINE_MAX - 1 - at):
         size = <uint32_t>(HOOK_LINE_MAX - 1 - at)

@@ -20,6 +20,7 @@ from pygw._core.down cimport downs_t
 from pygw._core.ids cimport ids_t
 from pygw._core.listener cimport listeners_t
 from pygw._core.malformed cimport malformed_t
+from pygw._core.mirror cimport mirrors_t
 from pygw._core.pool cimport pools_t
 from pygw._core.relay cimport relays_t
 from pygw._core.resolver cimport resolver_t
@@ -54,6 +55,7 @@ cdef struct worker_t:
     hooks_t hooks
     detacheds_t detacheds
     bills_t bills
+    mirrors_t mirrors
 
 # `w` is zeroed. `log_fd` is taken over. 0 or a negative E_*.
 cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd) noexcept nogil

@@ -28,6 +28,7 @@ from pygw._core.ids cimport ids_init, ids_random
 from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
 from pygw._core.malformed cimport malformed_init, malformed_is, malformed_note
+from pygw._core.mirror cimport mirrors_fini, mirrors_init
 from pygw._core.pins cimport pins_move
 from pygw._core.pool cimport (
     pool_t, pools_init, pools_fini, pools_stop, pool_bound, pool_get, pool_unref,
@@ -200,6 +201,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.deflaters = &w.deflaters
     h.hooks = &w.hooks
     h.detacheds = &w.detacheds
+    h.mirrors = &w.mirrors
     h.counters = w.counters
 
 
@@ -215,6 +217,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     hooks_init(&w.hooks, &w.host, hook_host())
     hook_cache_init(&w.hooks.cache)
     detacheds_init(&w.detacheds, &w.host, on_detached_unpin)
+    mirrors_init(&w.mirrors, &w.host)
     deflaters_init(&w.deflaters, &w.buffers)
     transports_init(&w.transports, loop, &w.buffers)
     w.transports.connect = transport_connect
@@ -256,6 +259,7 @@ cdef void host_fini(worker_t* w) noexcept nogil:
     standings_fini(&w.standings)
     hook_cache_fini(&w.hooks.cache)
     hooks_fini(&w.hooks)
+    mirrors_fini(&w.mirrors)
     detacheds_fini(&w.detacheds)
     transports_fini(&w.transports)
     deflaters_fini(&w.deflaters)

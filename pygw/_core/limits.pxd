@@ -64,6 +64,13 @@ cdef enum:
     SPLITS_MAX = 16                # upstreams that share one route's requests
     BUDGET_MS = 10000              # what a retry budget looks back on
     DETACHED_MAX = 4096            # exchanges without a client at once, of a worker
+    # mirrors
+    MIRRORS_MAX = 1024             # copies of requests on their way at once, of a worker
+    MIRROR_BYTES_MAX = 67108864    # bytes of buffers that they keep from others
+    MIRROR_BODY_MAX = 16777216     # what body_max of a mirror may be set to
+    MIRROR_MS_MAX = 60000          # and its timeout: so long may a copy pin an old plan
+    MIRROR_LOG_MS = 10000          # between two lines about those that failed
+    ROUTE_MIRRORS_MAX = 8          # mirrors of one route
     # compression
     GZIP_STREAMS_MAX = 1024        # compressed at once; more leave as they are
     GZIP_STREAM_BYTES = 524288     # memory of one stream's compressor, at most

@@ -9,40 +9,18 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memset
-from libc.time cimport localtime_r, time, time_t, tm
-from posix.unistd cimport write
 from pygw._core.fault cimport fault_get, E_DOWN_EXPECT, E_DOWN_LINE, E_DOWN_TRAILER
 from pygw._core.limits cimport MALFORMED_CLIENTS, MALFORMED_LINES
+from pygw._core.notice cimport notice_time, notice_write, NOTICE_BYTES
 from pygw._core.stats cimport stat_add, ST_MALFORMED, ST_MALFORMED_CLIENTS
 from pygw._core.types.address cimport address_t, ADDRESS_NONE, ADDRESS_V6
 from pygw._core.types.exchange cimport limits_t
-
-cdef extern from "<poll.h>" nogil:
-    short POLLOUT
-    struct pollfd:
-        int fd
-        short events
-        short revents
-    int poll(pollfd* fds, unsigned long count, int timeout_ms)
-
-cdef enum:
-    LINE_BYTES = 256          # below PIPE_BUF: a pipe that is ready takes it whole, at once
-    STDERR = 2
-
-
-cdef void to_stderr(void* arg, const char* line, size_t size) noexcept nogil:
-    cdef pollfd ready
-    ready.fd = STDERR
-    ready.events = POLLOUT
-    ready.revents = 0
-    if poll(&ready, 1, 0) == 1 and ready.revents & POLLOUT:
-        write(STDERR, line, size)
 
 
 cdef void malformed_init(malformed_t* m, uint64_t* counters) noexcept nogil:
     memset(m, 0, sizeof(malformed_t))
     m.counters = counters
-    m.write = to_stderr
+    m.write = notice_write
 
 
 cdef bint malformed_is(int error) noexcept nogil:
@@ -90,19 +68,15 @@ cdef bint line_due(malformed_t* m, uint64_t over_ms, uint64_t now_ms) noexcept n
 
 cdef void line_write(malformed_t* m, const address_t* client, int error,
                      const limits_t* limits) noexcept nogil:
-    cdef char line[LINE_BYTES]
-    cdef time_t now = time(NULL)
-    cdef tm parts
-    cdef int size
-    localtime_r(&now, &parts)
-    size = snprintf(line, LINE_BYTES,
-                    b"%02d:%02d:%02d client %.*s sent %u malformed requests within %.3g s,"
-                    b" the last: %s\n",
-                    parts.tm_hour, parts.tm_min, parts.tm_sec, <int>client.text_len, client.text,
-                    limits.malformed, <double>(limits.malformed_window_ms / 1000.0),
-                    fault_get(error).label)
-    if 0 < size < LINE_BYTES and m.write != NULL:
-        m.write(m.write_arg, line, size)
+    cdef char line[256]       # NOTICE_BYTES
+    cdef size_t at = notice_time(line)
+    cdef int size = snprintf(
+        line + at, NOTICE_BYTES - at,
+        b"client %.*s sent %u malformed requests within %.3g s, the last: %s\n",
+        <int>client.text_len, client.text, limits.malformed,
+        <double>(limits.malformed_window_ms / 1000.0), fault_get(error).label)
+    if 0 < size < <int>(NOTICE_BYTES - at) and m.write != NULL:
+        m.write(m.write_arg, line, at + size)
 
 
 cdef void malformed_note(malformed_t* m, const address_t* client, int error,

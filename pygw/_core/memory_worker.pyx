@@ -249,7 +249,7 @@ cdef class MemoryWorker:
             raise MemoryError
         self.w.transports.connect, self.w.transports.net = transport_memory_connect, &self.m.net
         self.w.host.now_ns, self.w.host.unix_ms = now_ns, unix_ms
-        self.w.log.write, self.w.malformed.write = log_write, NULL
+        self.w.log.write, self.w.malformed.write, self.w.mirrors.write = log_write, NULL, NULL
         self.w.resolver.lookup, self.w.resolver.lookup_cancel = lookup, lookup_cancel
         bills_open(&self.w.bills, &self.w.host, &self.m.bill, MEMORY_ROWS)
         self.fill()
@@ -450,8 +450,8 @@ cdef class MemoryWorker:
             "deflaters": w.deflaters.running, "hook_calls": w.hooks.calls.live,
             "fetches": w.hooks.fetch_count, "detached": w.detacheds.blocks.live,
             "kept": w.hooks.cache.count, "kept_bytes": w.hooks.cache.bytes,
-            "downs": w.downs.blocks.live, "ups": w.pools.ups.blocks.live,
-            "transports": w.transports.live, "tunnels": w.relays.blocks.live}
+            "mirrors": w.mirrors.blocks.live, "tunnels": w.relays.blocks.live, "downs":
+            w.downs.blocks.live, "ups": w.pools.ups.blocks.live, "transports": w.transports.live}
 
     def stats(self) -> dict[str, int]:
         """The counters by name, ``live_*`` of ``live``, pools and plans."""

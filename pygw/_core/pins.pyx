@@ -9,8 +9,8 @@ from libc.string cimport memcmp, memcpy
 from pygw._core.check cimport unlikely
 from pygw._core.limits cimport PINS_STEP
 from pygw._core.types.exchange cimport (
-    chain_t, exchange_t, plan_t, route_t, PHASES, PHASE_LOG, PHASE_REQUEST_BODY,
-    PHASE_RESPONSE_BODY, XF_ENDING, XF_REPLIED, XF_RESPONSE_STARTED)
+    chain_t, exchange_t, plan_t, route_t, PHASES, PHASE_REQUEST_BODY, PHASE_RESPONSE_BODY,
+    XF_ENDING, XF_REPLIED, XF_RESPONSE_STARTED)
 from pygw._core.types.header cimport header_t, span_t, HF_EDITED
 from pygw._core.types.memory cimport arena_t, buffer_t, slice_t, slices_t
 from pygw._core.types.upstream cimport target_t, timeouts_t, upstream_t
@@ -89,7 +89,7 @@ cdef bint is_in_buffers(const slices_t* slices) noexcept nogil:
 
 
 cdef inline bint chain_is_over(const chain_t* chain, bint request_over) noexcept nogil:
-    return (chain.counts[<int>PHASE_RESPONSE_BODY] == 0 and chain.counts[<int>PHASE_LOG] == 0
+    return (chain.counts[<int>PHASE_RESPONSE_BODY] == 0 and chain.log_holds == 0
             and (request_over or chain.counts[<int>PHASE_REQUEST_BODY] == 0))
 
 
@@ -177,6 +177,7 @@ cdef bint move_bytes(down_t* d, exchange_t* x, plan_t* plan) noexcept nogil:
             or request_keep(x) != 0):
         return False
     x.route = route
+    x.slots = NULL                           # laid out by the other chain, which is over
     x.upstream = upstream
     x.timeouts = timeouts_to(route, upstream)
     x.attempt.target = target

@@ -68,6 +68,11 @@ cdef enum stat:
     ST_HOOK_CACHE_MISSES      # runs of hooks whose decision may be kept
     ST_FETCHES                # requests that hooks made
     ST_FETCH_FAULTS           # of these, without an answer; those that were let go are none
+    ST_MIRRORED               # copies of requests that were sent
+    ST_MIRROR_FAULTS          # of these, those without a whole answer
+    ST_MIRROR_TOO_LARGE       # not sent: a body longer than the mirror takes
+    ST_MIRROR_NO_ROOM         # not sent: too many, or too much memory, on their way
+    ST_MIRROR_CUT             # not sent: the request did not come to its end
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

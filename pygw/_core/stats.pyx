@@ -55,6 +55,11 @@ NAMES = (
     "hook_cache_misses",
     "fetches",
     "fetch_faults",
+    "mirrored",
+    "mirror_faults",
+    "mirror_too_large",
+    "mirror_no_room",
+    "mirror_cut",
 )
 if len(NAMES) != ST_COUNT or ST_COUNT * 8 > STATS_BYTES:
     raise ImportError("stats.pyx and stats.pxd name different counters")

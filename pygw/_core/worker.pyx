@@ -223,7 +223,7 @@ cdef class Worker:
 
     def stats(self):
         """Counters by name, and live objects: ``live_exchanges``, ``live_buffers``,
-        ``live_buffer_bytes``, ``live_slices``, ``live_deflaters``,
+        ``live_buffer_bytes``, ``live_slices``, ``live_mirrors``, ``live_deflaters``,
         ``deflater_bytes`` (spare ones too), ``live_connections`` (down and up),
         ``live_tunnels``, ``live_pools``, ``live_plans``, ``live_detached`` (exchanges without a
         client)."""
@@ -238,6 +238,7 @@ cdef class Worker:
         out["live_slices"] = w.buffers.slices.live
         out["live_deflaters"] = w.deflaters.running
         out["deflater_bytes"] = w.deflaters.bytes
+        out["live_mirrors"] = w.mirrors.blocks.live
         out["live_connections"] = w.transports.live
         out["live_tunnels"] = w.relays.blocks.live
         out["live_pools"] = w.pools.blocks.live
@@ -260,7 +261,8 @@ cdef class Worker:
         deadline = self.loop.time() + timeout_s
         host_drain(self.w, <uint32_t>min(max(idle_s, 0) * 1000, 0x7FFFFFFF), last)
         transports_flush(&self.w.transports)
-        while host_clients(self.w) and self.loop.time() < deadline:
+        while ((host_clients(self.w) or self.w.mirrors.blocks.live)
+               and self.loop.time() < deadline):
             await asyncio.sleep(POLL_S)
         clean = self.w.downs.running == 0
         await self.stop()

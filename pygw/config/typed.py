@@ -59,7 +59,7 @@ def render_keys(schema: Schema) -> str:
         elif name != "Reference":
             blocks.append(_render(name, part))
     blocks.append(_render("Settings", {"properties": whole, "description": about}))
-    return "\n\n".join(blocks)
+    return "\n".join(blocks)
 
 
 def _options(schema: Schema) -> Schema:

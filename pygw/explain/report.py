@@ -16,6 +16,7 @@ from typing import Any
 from pygw._core.dry_run import DryRun, Ran, Step
 from pygw._core.matcher import Matcher
 
+from ..config.choices import SHARES
 from ..config.load import Loaded
 from ..config.model.middleware import Middleware
 from ..plan import build_plan, serialise_plan
@@ -119,9 +120,13 @@ class Explainer:
             "pinned": False,
             "why": "not reached: " + _reason(ran) if not ran.targets else "",
             "eligible": [],
+            "mirrors": [],
         }
         if not ran.targets:
             return out
+        out["mirrors"] = [
+            {"to": one["to"], "share": one["share"] / SHARES} for one in planned.get("mirrors", ())
+        ]
         upstream = next(one for one in self.plan["upstreams"] if one["name"] == name)
         best = min(one.get("priority", 0) for one in upstream["targets"])
         out["eligible"] = [

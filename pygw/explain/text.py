@@ -74,10 +74,11 @@ def _upstream(upstream: Json | None) -> list[str]:
         out = [f"split: {split}"]
     else:
         out = [name]
+    copies = [f"copies of {one['share']:.2%} to {one['to']}" for one in upstream["mirrors"]]
     if upstream["pinned"]:
-        return [*out, f"{upstream['target']} ({upstream['why']})"]
+        return [*out, f"{upstream['target']} ({upstream['why']})", *copies]
     urls = ", ".join(one["url"] for one in upstream["eligible"])
-    return [*out, f"{urls} ({upstream['why']})"]
+    return [*out, f"{urls} ({upstream['why']})", *copies]
 
 
 def _answer(report: Json) -> list[str]:

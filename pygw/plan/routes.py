@@ -13,7 +13,7 @@ from typing import Any
 from ..config.expressions import Expression, compile_expression
 from ..config.model import Config
 from ..config.model.base import SideTimeouts
-from ..config.model.routes import Match, Route
+from ..config.model.routes import Match, Mirror, Route
 from ..config.predicates import Test, methods_taken
 from .filters import plan_filters
 from .upstreams import side_timeouts
@@ -76,6 +76,16 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         "upstream": upstream,
         "timeouts": timeouts,
         "middleware": plan_filters(route.middleware, params),
+        **({"mirrors": [_mirror(one) for one in route.mirror]} if route.mirror else {}),
+    }
+
+
+def _mirror(mirror: Mirror) -> Plan:
+    return {
+        "to": mirror.to,
+        "share": mirror.share,
+        "max_bytes": mirror.body_max,
+        "timeout_ms": mirror.timeout,
     }
 
 

@@ -12,18 +12,18 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "types/* libs/* pb/* check limits route_hash view",
-        "arena block buffer fault half shortage stats",
+        "arena block buffer fault half notice shortage stats",
         "address affinity answer attempt balance bill chain cidr_set coding conditions deflater"
         " detached exchange exchange_memory filters/* forwarding gather headers hook_body"
         " hook_cache hook_mask hook_run hooks"
-        " http1_check http1_chunk http1_line http1_read http1_write ids log_line pairs part path"
-        " reply retarget router server_timing split standing template",
+        " http1_check http1_chunk http1_line http1_read http1_write ids log_line mirror pairs part"
+        " path reply retarget router server_timing split standing template",
         "runtimes/*",
         "access_log clock down down_answer downstream inlet listener malformed outlet pins pool"
         " relay resolver timer transport transport_memory transport_uv upstream",
-        "balance_table bill_read bills build build_filters build_match build_router build_routes"
-        " build_upstreams chain_trace dry_run host matcher memory_worker variant watched_worker"
-        " worker",
+        "balance_table bill_read bills build build_filters build_match build_mirrors build_router"
+        " build_routes build_upstreams chain_trace dry_run host matcher memory_worker variant"
+        " watched_worker worker",
         "probe/*",
     )
 )

@@ -77,6 +77,7 @@ cdef struct filter_ops_t:
     filter_free_fn conf_free          # the plan ends; NULL when conf lies in the plan's arena
     bint edits_request_body
     bint edits_response_body
+    bint log_ends_early               # `log` has nothing to do once the request has passed
 
 cdef struct filter_t:
     const filter_ops_t* ops           # static
@@ -93,6 +94,7 @@ cdef struct chain_t:
     uint16_t row_at[6]                # where in `rows` a phase begins
     bill_row_t** rows                 # plan: what each of them costs; the rows are the worker's
     bill_row_t* whole                 # borrow(bills, until the plan is untied): of the route
+    uint16_t log_holds                # of those that act in `log`, without log_ends_early
     bint edits_request_body
     bint edits_response_body
 
@@ -280,4 +282,5 @@ cdef struct host_t:
     void* hooks                       # borrow(worker, for ever): hooks_t of hook.pxd
     void* detacheds                   # borrow(worker, for ever): detacheds_t of detached.pxd
     bill_head_t* bill                 # borrow(worker, for ever): bills.pxd
+    void* mirrors                     # borrow(worker, for ever): mirrors_t of mirror.pxd; or NULL
     uint64_t* counters                # borrow(worker, for ever): stats.pxd

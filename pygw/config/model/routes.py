@@ -12,7 +12,7 @@ from typing import Annotated, cast
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from ..choices import UPSTREAM_SCHEMA, parse_upstream
+from ..choices import SHARE_SCHEMA, SHARES, UPSTREAM_SCHEMA, parse_share, parse_upstream
 from ..patterns import PathMatch, parse_path_match
 from ..predicates import (
     CLIENTS_MAX,
@@ -27,8 +27,15 @@ from ..predicates import (
     parse_route_host,
     parse_test,
 )
+from ..units import Duration, Size
 from .base import Name, Network, Parsed, Part, SideTimeouts, text
 from .middleware import Middleware
+
+MIRRORS_MAX = 8
+"""Most mirrors of one route, as in the data plane's limits."""
+
+MIRROR_MAX_MS = 60_000
+"""Longest timeout of a mirror: so long may it keep an old plan."""
 
 FILTERS_MAX = 32
 """Most entries of one middleware list, as in the data plane's limits."""
@@ -104,6 +111,28 @@ class Match(Part):
     """Networks that the client's address must be of; any unless set."""
 
 
+class Mirror(Part):
+    """Copies of a route's requests for a second upstream, whose answers are dropped."""
+
+    to: str
+    """The upstream that gets them; one that the route's own requests do not go to."""
+
+    share: Annotated[int, Parsed(parse_share, SHARE_SCHEMA)] = SHARES
+    """How many of the route's requests are copied."""
+
+    body_max: Annotated[int, Size(0, 16 << 20)] = 64 << 10
+    """Longest body of a request that is copied."""
+
+    timeout: Annotated[int, Duration(1, MIRROR_MAX_MS)] = 10_000
+    """How long a copy with its answer may take, at most 1m; nothing is tried again."""
+
+
+def _mirrors(value: object) -> object:
+    """A name, a mapping, or a list of either."""
+    entries = value if isinstance(value, list) else [value]
+    return [{"to": one} if isinstance(one, str) else one for one in entries]
+
+
 class Route(Part):
     """Predicate, middleware and upstream."""
 
@@ -118,6 +147,15 @@ class Route(Part):
 
     middleware: Annotated[list[Middleware], Field(max_length=FILTERS_MAX)] = []
     """Filters in the order in which they run."""
+
+    mirror: Annotated[
+        list[Mirror],
+        BeforeValidator(
+            _mirrors, json_schema_input_type=str | Mirror | list[Annotated[str | Mirror, Field()]]
+        ),
+        Field(min_length=1, max_length=MIRRORS_MAX),
+    ] = []
+    """Upstreams that get copies of its requests: a name, a mapping, or a list of them."""
 
     upstream: Annotated[str | dict[str, int], Parsed(parse_upstream, UPSTREAM_SCHEMA)] | None = None
     """The upstream that answers, or a weight for each of several; left out where a filter does."""

@@ -32,6 +32,7 @@ def route_problems(routes: Sequence[Any], upstreams: Mapping[str, Any]) -> Itera
             filters = items(route.get("middleware"))
             params = path_params(mapping(route.get("match")).get("path"))
             yield from _upstream_of(path, route, filters, upstreams)
+            yield from _mirrors_of((*path, "mirror"), route, upstreams)
             for place, entry in enumerate(filters):
                 if isinstance(entry, Mapping):
                     yield from entry_problems((*path, "middleware", place), entry, params)
@@ -51,6 +52,29 @@ def _match_problems(path: Path, match: Mapping[str, Any]) -> Iterator[Finding]:
     networks = items(match.get("client"))
     yield from repeated((*path, "client"), (), networks, "network", parse_network)
     yield from same_name((*path, "headers"), mapping(match.get("headers")))
+
+
+def _mirrors_of(
+    path: Path, route: Mapping[str, Any], upstreams: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Copies go somewhere else than the requests, and each only once."""
+    mirror, upstream = route.get("mirror"), route.get("upstream")
+    own = list(upstream) if isinstance(upstream, Mapping) else [upstream]
+    names: list[object] = []
+    for place, one in enumerate(mirror if isinstance(mirror, list) else [mirror]):
+        at = (*path, place) if isinstance(mirror, list) else path
+        to = one if isinstance(one, str) else mapping(one).get("to")
+        at = at if isinstance(one, str) else (*at, "to")
+        if not isinstance(to, str):
+            continue
+        yield from _known(at, to, upstreams)
+        if to in own:
+            yield at, "gets the requests themselves; name another upstream for copies"
+        elif to in names:
+            yield at, f"gets copies already; {to} stands in this list twice, take one out"
+        names.append(to)
+    if names and "upstream" not in route:
+        yield path, "copies what goes to an upstream, and the route has none; take it out"
 
 
 def _upstream_of(

@@ -75,7 +75,7 @@ _LOST = {
     "stream mail": "pygw is a gateway for HTTP",
     "resolver resolver_timeout": "pygw asks the system's resolver",
     "log_format": "there are the formats combined and json",
-    "mirror mirror_request_body": "requests are not mirrored yet",
+    "mirror mirror_request_body": "write mirror: {to: UPSTREAM} in the route by hand",
     "if": "a condition of this kind has no counterpart",
 }
 
