@@ -45,6 +45,7 @@ def build(language: str, place: Path) -> Path:
     if shutil.which(tool) is None:
         pytest.skip(f"no {tool}: the sample in {language} is not built here")
     environ = {**os.environ, "CGO_CFLAGS": flag(), "GOCACHE": str(place), "GOFLAGS": "-mod=mod"}
+    environ.pop("LD_PRELOAD", None)  # a sanitizer is for what is tested, not for compilers
     done = subprocess.run(
         [tool, *options, "-o", str(out), str(source)],
         capture_output=True, text=True, timeout=120, check=False, env=environ, cwd=place,
