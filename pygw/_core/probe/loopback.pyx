@@ -9,6 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from pygw._core.address cimport address_parse
 from pygw._core.arena cimport arena_bytes
+from pygw._core.bills cimport bills_init, bills_t, bills_tie, bills_untie
 from pygw._core.buffer cimport (
     buffer_data, buffer_take, buffer_unref, buffers_fini, buffers_init, slices_add, slices_clear,
     slices_init)
@@ -61,6 +62,7 @@ cdef struct core_t:
     host_t host
     wheel_t wheel
     buffers_t buffers
+    bills_t bills
     ids_t ids
     uint64_t counters[64]
     link_t down
@@ -296,18 +298,21 @@ cdef class Loopback:
 
     cdef core_t core
     cdef Plan plan
-    cdef bytearray down_record
-    cdef bytearray up_record
+    cdef bytearray down_record, up_record
     cdef bint running
 
     def __cinit__(self, Plan plan not None) -> None:
         core_init(&self.core)
         self.plan = plan
+        bills_init(&self.core.bills, &self.core.host)
+        bills_tie(&self.core.bills, plan.plan)
         self.down_record, self.up_record = bytearray(RECORD_BYTES), bytearray(RECORD_BYTES)
         self.core.down.record = self.down_record
         self.core.up.record = self.up_record
 
     def __dealloc__(self) -> None:
+        if self.plan is not None:
+            bills_untie(&self.core.bills, self.plan.plan)
         buffers_fini(&self.core.buffers)
 
     @property
