@@ -65,6 +65,7 @@ cdef class HookChain:
         cdef uint32_t count = x.request.half.headers.count, i
         cdef char* at = x.arena.at
         cdef size_t used = x.arena.bytes
+        cdef void* vars = x.vars
         cdef uint64_t _, n = rounds
         cdef bint good = True
         began = time.perf_counter_ns()
@@ -75,6 +76,7 @@ cdef class HookChain:
                 x.request.half.headers.count = <unsigned short>count
                 for i in range(count):
                     x.request.half.headers.items[i].flags &= ~<unsigned short>HF_REMOVED
+                x.vars = vars
                 x.arena.at = at
                 x.arena.bytes = used
         ended = time.perf_counter_ns()

@@ -1,0 +1,56 @@
+"""What the ready-made Lua hooks cost in a request chain: `python -m benchmarks.micro.ready`.
+
+Each hook with a configuration as people write it, before a request of 20 fields that it lets
+through, by turns with a chain without hooks: medians and quartiles of nanoseconds a call beyond it.
+Prints a table and writes nothing.
+
+Owns: the configurations that are measured.
+Runs in: this process, in a callback of an event loop, as on a worker's loop; no server.
+Never does: judge.
+Read next: `benchmarks.micro.hooks`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from functools import partial
+from pathlib import Path
+
+from benchmarks.micro import hooks
+
+FOLDER = Path(__file__).parents[2] / "hooks" / "lua"
+
+
+def _digest(number: int) -> str:
+    key = hooks.KEY if number == 0 else f"key {number}"
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _keys(count: int) -> hooks.Entry:
+    return {"keys": {f"consumer-{number}": _digest(number) for number in range(count)}}
+
+
+CASES: dict[str, tuple[str, hooks.Entry]] = {
+    "api_key, 1 key": ("api_key", _keys(1)),
+    "api_key, 100 keys": ("api_key", _keys(100)),
+}
+
+
+def _entry(name: str, _: Path) -> hooks.Entry:
+    file, config = CASES[name]
+    return hooks.lua_entry((FOLDER / f"{file}.lua").read_text("utf-8"), config)
+
+
+def main() -> None:
+    """Measure and print."""
+    argparse.ArgumentParser(prog="python -m benchmarks.micro.ready").parse_args()
+    hooks.LANGUAGES.update({name: partial(_entry, name) for name in CASES})
+    hooks.ROUNDS, hooks.TURNS = 2000, 51
+    print("| hook | ns, median | quartiles |\n|---|---:|---:|")
+    for cost in hooks.measured(list(CASES))[1:]:
+        print(f"| {cost.language} | {cost.median_ns:.0f} | {cost.low_ns:.0f}-{cost.high_ns:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
