@@ -37,6 +37,7 @@ CASES: dict[str, tuple[str, hooks.Entry]] = {
     "api_key, 1 key": ("api_key", _keys(1)),
     "api_key, 100 keys": ("api_key", _keys(100)),
     "sign_request, attempt": ("sign_request", {"key_id": "edge-1", "key": "k" * 32}),
+    "maintenance, off": ("maintenance", {}),
 }
 
 
