@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.micro import hooks
 
 FOLDER = Path(__file__).parents[2] / "hooks" / "lua"
+AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 # A case that ends in one of these times that phase's function, in the place of the request's.
 PHASES = ("attempt",)
 
@@ -38,6 +39,10 @@ CASES: dict[str, tuple[str, hooks.Entry]] = {
     "api_key, 100 keys": ("api_key", _keys(100)),
     "sign_request, attempt": ("sign_request", {"key_id": "edge-1", "key": "k" * 32}),
     "maintenance, off": ("maintenance", {}),
+    "bot_filter, 20 texts": (
+        "bot_filter",
+        {"deny_empty": False, "deny": [f"bot {number}" for number in range(20)]},
+    ),
 }
 
 
@@ -55,6 +60,7 @@ def main() -> None:
     """Measure and print."""
     argparse.ArgumentParser(prog="python -m benchmarks.micro.ready").parse_args()
     hooks.LANGUAGES.update({name: partial(_entry, name) for name in CASES})
+    hooks.FIELDS[0] = (b"User-Agent", AGENT)
     hooks.ROUNDS, hooks.TURNS = 2000, 51
     print("| hook | ns, median | quartiles |\n|---|---:|---:|")
     for cost in hooks.measured(list(CASES))[1:]:
