@@ -4,7 +4,7 @@
 local hook = {}
 
 hook.config = {
-  on = { type = "boolean", default = false,
+  enabled = { type = "boolean", default = false,
     description = "Maintenance from the start; a reload changes it." },
   switch_key = { type = "string", default = "",
     description = "A key of gw.kv that other hooks set to switch it on; empty: none." },
@@ -41,7 +41,7 @@ function hook.init(config)
     end
     allowed[path] = true
   end
-  on, switch_key, bypass_header = config.on, config.switch_key, config.bypass_header
+  on, switch_key, bypass_header = config.enabled, config.switch_key, config.bypass_header
   body = config.body
   fields = {
     ["Retry-After"] = tostring(config.retry_after),

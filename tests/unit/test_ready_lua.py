@@ -9,10 +9,13 @@ Read next: `docs/ready-made.md`.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from benchmarks.micro import hooks
 from pygw.testing import ConfigError, MakeHook
 from tests.unit.lua_hooks import needs_lua
 
@@ -108,3 +111,26 @@ def test_a_wrong_configuration_of_keys_is_refused(
     with pytest.raises(ConfigError) as error:
         pygw_hook(place("api_key"), config=config)
     assert problem in str(error.value)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.lua")), ids=lambda file: file.stem)
+def test_the_page_has_a_working_example_and_every_key_of_a_hook(
+    pygw_hook: MakeHook, file: Path
+) -> None:
+    page = (FOLDER.parents[1] / "docs" / "ready-made.md").read_text("utf-8")
+    section = page.split(f"\n## {file.stem}\n", 1)[1].split("\n## ", 1)[0]
+    keys = re.findall(r"^  (\w+) = \{ type", file.read_text("utf-8"), re.MULTILINE)
+    assert keys == re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    example = section.split("```yaml\n", 1)[1].split("```", 1)[0]
+    example = re.sub(r"\$\{\w+\}", "x" * 32, example)
+    hook = yaml.safe_load(example)["middleware"][0]["lua"]
+    assert hook.pop("file") == f"hooks/lua/{file.name}"
+    pygw_hook(place(file.stem), **hook).get("/")
+
+
+def test_the_probe_gives_variables_back_with_their_memory() -> None:
+    chain = hooks.chain_of(hooks.lua_entry("return function() gw.var.a = 'b' end"))
+    try:
+        assert all(chain.run(100) > 0 for _ in range(3))
+    finally:
+        chain.close()

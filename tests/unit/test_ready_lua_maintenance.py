@@ -22,7 +22,7 @@ BYPASS = {"x-maintenance-bypass": SECRET}
 
 
 def test_who_has_no_secret_is_told_to_come_back(pygw_hook: MakeHook) -> None:
-    config = {"on": True, "bypass_secret": SECRET, "retry_after": 60}
+    config = {"enabled": True, "bypass_secret": SECRET, "retry_after": 60}
     gateway = pygw_hook(place("maintenance"), config=config)
     for headers in ({}, {"x-maintenance-bypass": ""}, {"x-maintenance-bypass": SECRET + "x"}):
         answer = gateway.get("/x", headers=headers)
@@ -35,7 +35,7 @@ def test_who_has_no_secret_is_told_to_come_back(pygw_hook: MakeHook) -> None:
 
 def test_who_has_the_secret_is_served_and_the_service_does_not_see_it(pygw_hook: MakeHook) -> None:
     for on in (True, False):
-        config = {"on": on, "bypass_secret": SECRET}
+        config = {"enabled": on, "bypass_secret": SECRET}
         answer = pygw_hook(place("maintenance"), config=config).get("/x", headers=BYPASS)
         assert answer.status == 200
         assert "x-maintenance-bypass" not in answer.sent.headers
@@ -44,13 +44,13 @@ def test_who_has_the_secret_is_served_and_the_service_does_not_see_it(pygw_hook:
 def test_without_a_secret_nobody_passes_and_without_the_switch_everybody_does(
     pygw_hook: MakeHook,
 ) -> None:
-    gateway = pygw_hook(place("maintenance"), config={"on": True})
+    gateway = pygw_hook(place("maintenance"), config={"enabled": True})
     assert gateway.get("/", headers={"x-maintenance-bypass": ""}).status == 503
     assert pygw_hook(place("maintenance")).get("/").status == 200
 
 
 def test_paths_of_the_list_are_served(pygw_hook: MakeHook) -> None:
-    gateway = pygw_hook(place("maintenance"), config={"on": True, "allow_paths": ["/healthz"]})
+    gateway = pygw_hook(place("maintenance"), config={"enabled": True, "allow_paths": ["/healthz"]})
     assert gateway.get("/healthz?x=1").status == 200
     assert gateway.get("/healthz/more").status == 503
 
@@ -77,7 +77,7 @@ def test_another_hook_turns_the_switch(pygw_hook: MakeHook, tmp_path: Path) -> N
 
 
 def test_a_page_of_the_configuration_is_the_answer(pygw_hook: MakeHook) -> None:
-    config = {"on": True, "body": "<h1>Soon</h1>", "content_type": "text/html"}
+    config = {"enabled": True, "body": "<h1>Soon</h1>", "content_type": "text/html"}
     answer = pygw_hook(place("maintenance"), config=config).get("/")
     assert (answer.text, answer.headers["content-type"]) == ("<h1>Soon</h1>", "text/html")
 
