@@ -90,6 +90,16 @@ def introspection() -> str:
     return f"{'introspection, kept':24} {statistics.median(times):10.0f} ns a call, cold"
 
 
+def audit_log(folder: Path) -> str:
+    """What a call takes, timed by itself between other work; the thread's writing not counted."""
+    gateway: Any = import_module("pygw.testing").Gateway
+    hook = f"python:{READY / 'audit_log.py'}:AuditLog"
+    with gateway.of_hook(hook, {"file": str(folder / "audit")}) as made:
+        made.get("/")
+        times = [run.seconds * 1e9 for _ in range(500) for run in made.get("/?a=1").hooks]
+    return f"{'audit_log':24} {statistics.median(times):10.0f} ns a call, cold"
+
+
 def measure(made: Callable[[Path], Case], folder: Path) -> list[float]:
     """Quartiles of the nanoseconds that a call takes beyond a chain without a hook."""
     hook_chain: Any = import_module("pygw._core.probe.hook_bench").HookChain
@@ -124,6 +134,8 @@ def main() -> None:
     loop.run_forever()
     loop.close()
     print(introspection())
+    with tempfile.TemporaryDirectory() as place:
+        print(audit_log(Path(place)))
 
 
 if __name__ == "__main__":
