@@ -20,9 +20,10 @@ from pygw._core.probe.filters cimport Plan
 from pygw._core.router cimport asked_t, router_ask, router_match
 from pygw._core.timer cimport timer_arm, timer_detach, timer_disarm, timer_init, wheel_init, wheel_t
 from pygw._core.types.address cimport address_t
+from pygw._core.types.bill cimport bill_row_t
 from pygw._core.types.exchange cimport (
     PHASE_ATTEMPT, PHASE_REQUEST, PHASE_RESPONSE, VERDICT_NEXT, exchange_t, filter_ops_t, filter_t,
-    route_t, verdict_t)
+    plan_t, route_t, verdict_t)
 from pygw._core.types.memory cimport (
     BUFFER_LARGE, BUFFER_SMALL, arena_t, blocks_t, buffer_t, buffers_t, slices_t)
 from pygw._core.types.message cimport request_t
@@ -111,7 +112,10 @@ def chain(filters: int, rounds: int) -> None:
     """The head phases and the log phase of a chain of so many filters that do nothing."""
     cdef filter_t[FILTERS_MAX] items
     cdef (filter_t*)[FILTERS_MAX] listed
+    cdef (bill_row_t*)[FILTERS_MAX] rows
+    cdef bill_row_t row  # never due to be timed: that takes 2**32 runs
     cdef exchange_t x
+    cdef plan_t plan
     cdef route_t route
     cdef uint32_t i, count = filters
     cdef uint64_t _, n = rounds
@@ -120,8 +124,14 @@ def chain(filters: int, rounds: int) -> None:
         raise ValueError(f"a chain has at most {<int>FILTERS_MAX} filters")
     memset(&x, 0, sizeof(exchange_t))
     memset(&route, 0, sizeof(route_t))
+    memset(&plan, 0, sizeof(plan_t))
+    memset(&row, 0, sizeof(bill_row_t))
     x.route = &route
+    x.plan = &plan
+    route.chain.rows = rows
+    route.chain.whole = &row
     for i in range(count):
+        rows[i] = &row
         items[i].ops = &passing
         items[i].slot = i
         listed[i] = &items[i]
