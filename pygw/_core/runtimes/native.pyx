@@ -17,7 +17,7 @@ from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.hooks cimport runtime_register
 from pygw._core.pb.http_views cimport PYGW_HTTP_VIEWS
 from pygw._core.runtimes.hook_host cimport hook_host
-from pygw._core.runtimes.native_fetch cimport *
+from pygw._core.runtimes.native_call cimport *
 from pygw._core.types.header cimport header_t
 from pygw._core.types.hook cimport *
 

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, nonecheck=False
-# Owns: what a native hook is to C, its answers, and requests that it makes.
+# Owns: requests of native hooks, from the call that asks to the function that goes on.
 # Thread and GIL: one worker's loop; no GIL.
-# Never does: trust a number that a plugin answers.
+# Never does: trust what a plugin fills in.
 # Read next: native_fetch.pxd for the contract.
 
 from libc.stdint cimport uint32_t
@@ -11,7 +11,7 @@ from pygw._core.check cimport likely, unlikely
 from pygw._core.filters.hook cimport hook_resume
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.hook_fetch cimport *
-from pygw._core.types.exchange cimport PHASE_LOG
+from pygw._core.runtimes.native_call cimport *
 from pygw._core.types.header cimport span_t
 from pygw._core.types.hook cimport *
 from pygw._core.view cimport span
@@ -21,29 +21,6 @@ cdef struct asked_t:
     hook_call_t* call                 # borrow(filter, until it is over)
     pygw_fetched_fn done              # static: in the shared object
     void* arg                         # borrow(the plugin, until done)
-
-
-cdef void native_fill(hook_call_t* call, pygw_call* c) noexcept nogil:
-    cdef hooks_t* k = call.hooks
-    c.size = sizeof(pygw_call)
-    c.phase = call.phase
-    c.last = call.last
-    c.ctx = k
-    c.host = <const pygw_host*>k.api
-    c.request = <const pygw_request*>&k.request
-    c.response = <const pygw_response*>&k.response
-
-
-cdef outcome_t native_outcome(hook_call_t* call, int answer) noexcept nogil:
-    if likely(answer == OUTCOME_NEXT):
-        return OUTCOME_NEXT
-    if answer == OUTCOME_REPLY or answer == OUTCOME_ABORT:
-        return <outcome_t>answer
-    if answer == OUTCOME_WAIT and call.hook.may_wait and call.phase != PHASE_LOG:
-        if call.pending != NULL:                     # else nothing would ever wake it
-            return OUTCOME_WAIT
-    call.fault = HOOK_RAISED if answer == OUTCOME_FAILED else HOOK_WRONG
-    return OUTCOME_FAILED
 
 
 cdef inline span_t said(const pygw_span* s, const char* otherwise, uint32_t size) noexcept nogil:

@@ -19,6 +19,7 @@ from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.filters.hook cimport hook_resume
 from pygw._core.hooks cimport hook_enter, hook_leave, hook_log, runtime_register
 from pygw._core.limits cimport HOOK_ERROR_MAX, HOOK_LOG_LINES, PYTHON_STRAYS_MAX
+from pygw._core.runtimes.native_call cimport native_fill, pygw_call
 from pygw._core.runtimes.python_reply cimport Abort, Reply, reply_tell
 from pygw._core.runtimes.python_scope cimport loop_resumes
 from pygw._core.runtimes.python_task cimport HookTask
@@ -36,22 +37,6 @@ cdef extern from "Python.h" nogil:
 cdef extern from "Python.h":
     object PyObject_CallOneArg(object function, object argument)
     bint PyCoro_CheckExact(object answer)
-
-cdef extern from "pygw_plugin.h" nogil:
-    ctypedef struct pygw_request:
-        pass
-    ctypedef struct pygw_response:
-        pass
-    ctypedef struct pygw_host:
-        pass
-    ctypedef struct pygw_call:
-        uint32_t size
-        uint8_t phase
-        uint8_t last
-        void* ctx                     # borrow(worker, for ever): hooks_t
-        const pygw_host* host         # static
-        const pygw_request* request   # borrow(worker, until the call returns)
-        const pygw_response* response # borrow(worker, until the call returns)
 
 ctypedef outcome_t (*call_fn)(PyObject* function, hook_call_t* call) noexcept nogil
 ctypedef int (*compiled_fn)(const pygw_call* call) noexcept nogil
@@ -250,16 +235,9 @@ cdef outcome_t judge(hook_call_t* call, object answer) noexcept:
 
 
 cdef outcome_t compiled_call(compiled_fn function, hook_call_t* call) noexcept nogil:
-    cdef hooks_t* k = call.hooks
     cdef pygw_call c
     cdef int answer
-    c.size = sizeof(pygw_call)
-    c.phase = call.phase
-    c.last = call.last
-    c.ctx = k
-    c.host = <const pygw_host*>k.api
-    c.request = <const pygw_request*>&k.request
-    c.response = <const pygw_response*>&k.response
+    native_fill(call, &c)
     answer = function(&c)
     if likely(answer == OUTCOME_NEXT):
         return OUTCOME_NEXT
