@@ -25,7 +25,7 @@ SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc 
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 .PHONY: help run test test-release test-debug test-asan coverage lint docs schema build clean
-.PHONY: build-debug pytest-release pytest-debug
+.PHONY: build-debug pytest-release pytest-others pytest-units pytest-debug
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -37,9 +37,9 @@ run: build  ## build pygw and serve the quickstart on http://127.0.0.1:8080
 build: $(VENV)/ready  ## compile the core in place, what changed only
 	PYGW_BUILD=release $(SET_UP) build_ext --inplace
 
-test: build build-debug $(VENV)/with-test  ## run the whole suite, and beside it DEBUG_TESTS on the debug build
-	@echo "two suites run at once; the output of each comes when it is over"
-	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-release pytest-debug
+test: build build-debug $(VENV)/with-test  ## run the whole suite, and DEBUG_TESTS on the debug build
+	@echo "two of three parts run at once; the output of each comes when it is over"
+	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-others pytest-debug pytest-units
 
 test-release: build pytest-release  ## run the suite on the release build
 
@@ -50,6 +50,12 @@ build-debug: $(VENV)/with-test
 
 pytest-release: $(VENV)/with-test
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+pytest-others: $(VENV)/with-test
+	$(PY) -m pytest --ignore=tests/unit $(PYTEST_ARGS)
+
+pytest-units: $(VENV)/with-test
+	$(PY) -m pytest -p no:cacheprovider tests/unit $(PYTEST_ARGS)
 
 pytest-debug: $(VENV)/with-test
 	$(call variant_env,debug) $(PYTEST_VARIANT) -p no:cacheprovider $(DEBUG_TESTS) $(PYTEST_ARGS)
