@@ -260,33 +260,10 @@ class Mirror(TypedDict, total=False):
     timeout: Duration
     """How long a copy with its answer may take, at most 1m; nothing is tried again."""
 
-class NativeHook(TypedDict, total=False):
+class NativeHook(HookOptions, total=False):
     """Filter: a hook in a shared object made with pygw_plugin.h."""
-    name: str
-    """What counters, the log and errors call it; made of the place of its code unless set."""
-    deadline: Duration
-    """Longest time that one call may take, or off; native code is never stopped by it."""
-    on_error: Literal["fail", "skip"]
-    """What becomes of a request on which the hook fails: an answer of 500 (502 once the service has
-    answered), or it goes on as if the hook had said nothing."""
-    body: Literal["none", "buffered", "stream"]
-    """How the hook gets bodies: not at all, whole before their head goes on, or piece by piece."""
-    body_max: str
-    """Longest body held for it; a longer one is answered with 413, of a response with 502."""
-    phases: (
-        Sequence[Literal["request", "request_body", "attempt", "response", "response_body", "log"]]
-    )
-    """Only in these phases it is called; in all for which it has code unless set."""
     config: Mapping[str, object]
     """What the hook itself is told; what may stand here is the hook's word."""
-    reads: Sequence[str]
-    """All that the hook sees: what is not named is not there for it; everything unless set."""
-    writes: Sequence[str]
-    """All that the hook may change or do: anything else is an error; everything unless set."""
-    cache: HookCache
-    """Keep what a pure hook of the phase request decided; off unless set."""
-    fetch: Sequence[str]
-    """The upstreams to which the hook may send requests of its own; it reaches no others."""
     file: Required[str]
     """The shared object, seen from the configuration's directory, or the name of one that an
     installed package offers; a copy of it is loaded."""

@@ -40,7 +40,7 @@ Network = str | IPv4Address | IPv4Network | IPv6Address | IPv6Network
 OWN = ("$schema", "listeners", "upstreams", "routes")
 """Keys of the whole that methods of Gateway stand for."""
 
-WITH_OPTIONS = ("LuaHook", "PythonHook")
+WITH_OPTIONS = ("LuaHook", "NativeHook", "PythonHook")
 """Entries whose common keys are a type of their own, which tests of hooks take too."""
 
 
@@ -64,8 +64,12 @@ def render_keys(schema: Schema) -> str:
 
 def _options(schema: Schema) -> Schema:
     """What the entries of hooks have in common, but for their configuration."""
-    one, other = (schema["$defs"][name]["properties"] for name in WITH_OPTIONS)
-    shared = {key: inner for key, inner in one.items() if key in other and key != "config"}
+    first, *others = (schema["$defs"][name]["properties"] for name in WITH_OPTIONS)
+    shared = {
+        key: inner
+        for key, inner in first.items()
+        if key != "config" and all(key in other for other in others)
+    }
     about = "What an entry for a hook may say besides its code and its configuration."
     return {"properties": shared, "description": about}
 
