@@ -9,9 +9,9 @@ import re
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
-from pygw._core.address cimport cidr_parse
 from pygw._core.build_router cimport (
     SEGMENT_EXPRESSION, SEGMENT_INTEGER, SEGMENT_LITERAL, SEGMENT_PARAM, SEGMENT_REST)
+from pygw._core.filters.ranges cimport ranges_build
 from pygw._core.headers cimport header_id_of, header_name_valid
 from pygw._core.libs.llhttp cimport HTTP_CONNECT, HTTP_PRI, HTTP_QUERY, HTTP_SOURCE, llhttp
 from pygw._core.limits cimport (
@@ -20,7 +20,6 @@ from pygw._core.limits cimport (
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_text
 from pygw._core.path cimport ROUTE_SCRATCH, path_prepare
 from pygw._core.route_hash cimport host_fold
-from pygw._core.types.address cimport cidr_t
 from pygw._core.types.memory cimport arena_t
 from pygw._core.types.route cimport (
     conditions_t, dfa_t, test_t, TEST_ABSENT, TEST_EXPRESSION, TEST_PRESENT, TEST_VALUE)
@@ -165,18 +164,12 @@ cdef int headers_build(Part part, conditions_t* out) except -1:
     return 0
 
 
-cdef cidr_t* clients_build(Part part, arena_t* arena, uint32_t* count) except NULL:
-    cdef list items = part.items("client") if part.has("client") else []
-    cdef cidr_t* out = <cidr_t*>plan_alloc(arena, len(items) * sizeof(cidr_t))
-    if len(items) > ROUTE_CLIENTS_MAX:
+cdef int clients_build(Part part, arena_t* arena, conditions_t* out) except -1:
+    if not part.has("client"):
+        return 0
+    if len(part.items("client")) > ROUTE_CLIENTS_MAX:
         plan_fail(part.at("client"), f"must have at most {<int>ROUTE_CLIENTS_MAX} entries")
-    for i, item in enumerate(items):
-        where = f"{part.at('client')}[{i}]"
-        text = plan_text(item, where, 64)
-        if not cidr_parse(&out[count[0]], span(<const char*>text, len(text))):
-            plan_fail(where, f"not a CIDR range: {ascii(item)}")
-        count[0] += 1
-    return out
+    return ranges_build(part, "client", arena, &out.clients)
 
 
 cdef conditions_t* conditions_build(Part part, Expressions known, arena_t* arena,
@@ -193,9 +186,9 @@ cdef conditions_t* conditions_build(Part part, Expressions known, arena_t* arena
     out.headers = tests_build(part, "headers", known, arena, &out.header_count)
     headers_build(part, out)
     out.query = tests_build(part, "query", known, arena, &out.query_count)
-    out.clients = clients_build(part, arena, &out.client_count)
+    clients_build(part, arena, out)
     rank.extend([int(part.has("methods")), out.header_count, out.query_count,
-                 int(out.client_count > 0), int(not methods >> <int>METHODS[b"GET"] & 1),
+                 int(out.clients.count > 0), int(not methods >> <int>METHODS[b"GET"] & 1),
                  int(out.preflight)])
     return out
 

@@ -7,8 +7,8 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, strlen
-from pygw._core.address cimport address_in
 from pygw._core.check cimport unlikely
+from pygw._core.cidr_set cimport cidr_set_has
 from pygw._core.libs.llhttp cimport HTTP_OPTIONS, llhttp
 from pygw._core.types.address cimport address_t
 from pygw._core.types.header cimport (
@@ -174,7 +174,7 @@ cdef int conditions_judge(const conditions_t* c, const request_t* request,
     for i in range(c.query_count):
         if not query_holds(&c.query[i], request.query):
             return CONDITION_QUERY
-    if c.client_count and not address_in(c.clients, c.client_count, client):
+    if c.clients.count and not cidr_set_has(&c.clients, client):
         return CONDITION_CLIENT
     if c.methods >> request.method & 1:
         return CONDITIONS_HOLD

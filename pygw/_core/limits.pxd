@@ -33,7 +33,7 @@ cdef enum:
     ROUTE_PARAMS_MAX = 16          # names in it
     ROUTE_HOSTS_MAX = 64           # hosts of one route
     ROUTE_TESTS_MAX = 16           # header tests of a route, and as many of its query
-    ROUTE_CLIENTS_MAX = 64         # networks of a route
+    ROUTE_CLIENTS_MAX = 16384      # networks of a route
     ROUTE_CANDIDATES_MAX = 128     # routes of one host and path, told apart by their conditions
     ROUTE_EXPRESSIONS_MAX = 16     # different expressions at one place of a path
     EXPRESSION_STATES_MAX = 128    # states of an expression's table

@@ -24,7 +24,7 @@ HOSTS_MAX = 64
 TESTS_MAX = 16
 """Most header tests of one route, and query tests, as in the data plane's limits."""
 
-CLIENTS_MAX = 64
+CLIENTS_MAX = 16384
 """Most networks of one route, as in the data plane's limits."""
 
 METHODS = (

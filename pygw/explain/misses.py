@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from pygw._core.dry_run import Ran
 from pygw._core.matcher import Matcher
 
-from .predicate import conditions_of, hosts_of, told_test
+from .predicate import conditions_of, hosts_of, told_networks, told_test
 from .request import Request
 
 Json = dict[str, Any]
@@ -88,7 +88,7 @@ def _why(route: Plan, failed: str, request: Request, ran: Ran) -> str:
     if failed == "methods":
         return f"wants {' or '.join(match['methods'])}, got {request.method}"
     if failed == "client":
-        return f"wants a client of {', '.join(match['client'])}, got {ran.client}"
+        return f"wants a client of {told_networks(match['client'])}, got {ran.client}"
     if failed in ("headers", "query"):
         kind = "header" if failed == "headers" else "query"
         parts = [

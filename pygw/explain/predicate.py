@@ -10,10 +10,13 @@ Read next: `routes`, `report`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Plan = Mapping[str, Any]
+
+NETWORKS_SHOWN = 4
+"""Networks of one list that are told; a list may have thousands."""
 
 _INTEGER = re.compile(r"\{[^{}:]*:int\}\Z")
 _EXPRESSION = re.compile(r"\{[^{}:]*:.*\}\Z", re.S)
@@ -38,8 +41,15 @@ def conditions_of(route: Plan) -> list[str]:
     out = [f"header {told_test(one)}" for one in match.get("headers", ())]
     out += [f"query {told_test(one)}" for one in match.get("query", ())]
     if match.get("client"):
-        out.append(f"client {', '.join(match['client'])}")
+        out.append(f"client {told_networks(match['client'])}")
     return out
+
+
+def told_networks(networks: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
+    more = len(networks) - NETWORKS_SHOWN
+    shown = ", ".join(networks[:NETWORKS_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def told_test(test: Plan) -> str:

@@ -19,10 +19,11 @@ from pygw._core.matcher import Matcher
 from ..config.choices import SHARES
 from ..config.load import Loaded
 from ..config.model.middleware import Middleware
+from ..config.networks import NetworkFile
 from ..plan import build_plan, serialise_plan
 from .effects import Picture, changes
 from .misses import near_misses
-from .predicate import conditions_of, hosts_of, path_of
+from .predicate import conditions_of, hosts_of, path_of, told_networks
 from .request import Request
 from .routes import filter_name, upstreams_of
 
@@ -210,10 +211,17 @@ def _admission(entry: Middleware, ran: Ran, verdict: str) -> list[str]:
         return []
     if verdict == "next":
         return [f"admits {ran.client}"]
-    for network in entry.ip.deny:
+    for network in _listed(entry.ip.deny, entry.ip.deny_file):
         if _within(ran.client, network):
             return [f"{ran.client} is denied by {network}"]
-    return [f"{ran.client} is in none of allow: {', '.join(entry.ip.allow)}"]
+    allow = _listed(entry.ip.allow, entry.ip.allow_file)
+    if not allow:
+        return [f"{ran.client} is in none of allow, whose file has no network"]
+    return [f"{ran.client} is in none of allow: {told_networks(allow)}"]
+
+
+def _listed(networks: Sequence[str], file: NetworkFile | None) -> list[str]:
+    return [*networks, *(file.networks if file is not None else ())]
 
 
 def _within(client: str, network: str) -> bool:

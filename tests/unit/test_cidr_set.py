@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from random import Random
 
 import pytest
@@ -10,6 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pygw._core.probe.cidr_set import CidrSet
 from pygw._core.probe.filters import PlanError
+
+from pygw._core.matcher import Matcher
+from pygw.config.semantics.conflicts import conflicts
+
+from .plans import plan, route
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -64,6 +70,41 @@ def test_set_agrees_with_ipaddress(networks: list[Network], data: st.DataObject)
     asked += [str(ipaddress.IPv6Address(n)) for n in data.draw(st.lists(v6_start, max_size=5))]
     for address in asked:
         assert (address in held) == expected(networks, address), address
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(v4, v6), min_size=1, max_size=60), st.data())
+def test_clients_of_a_route_are_those_that_ipaddress_says(
+    networks: list[Network], data: st.DataObject
+) -> None:
+    match = {"path": "/a", "client": [str(one) for one in networks]}
+    rows = [route("a") | {"match": match}, route("b", "/")]
+    matcher = Matcher(json.dumps(plan(*rows)).encode())
+    asked = ["0.0.0.0", "::", "::ffff:10.11.12.13"]
+    for one in networks[:8]:
+        asked += edges(one)
+    asked += [str(ipaddress.IPv4Address(n)) for n in data.draw(st.lists(clustered, max_size=3))]
+    asked += [str(ipaddress.IPv6Address(n)) for n in data.draw(st.lists(v6_start, max_size=3))]
+    for address in asked:
+        taken = "a" if expected(networks, address) else "b"
+        assert matcher.match("GET", "x", "/a", client=address).route == taken, address
+    assert matcher.match("GET", "x", "/a", client="unix:").route == "b"
+
+
+@settings(max_examples=200, deadline=None)
+@given(*[st.lists(st.one_of(v4, v6), min_size=1, max_size=5)] * 2)
+def test_check_finds_routes_whose_clients_meet(one: list[Network], two: list[Network]) -> None:
+    rows = [{"match": {"path": "/a", "client": [str(n) for n in some]}} for some in (one, two)]
+    meet = any(a.version == b.version and a.overlaps(b) for a in one for b in two)
+    assert bool(list(conflicts(rows))) == meet
+
+
+def test_routes_with_thousands_of_networks_are_checked_by_one_look_at_each() -> None:
+    def row(first: int) -> dict[str, object]:
+        ranges = [f"{first}.{n >> 8}.{n & 255}.0/24" for n in range(3000)]
+        return {"match": {"path": "/a", "client": ranges}}
+
+    assert not list(conflicts([row(10), row(11)]))  # pair by pair nine million looks
 
 
 def test_everything_and_nothing() -> None:

@@ -10,6 +10,8 @@ from pygw.config import ConfigError, networks
 from pygw.config.interpolate import Sources
 from pygw.config.load import load, parse_config
 from pygw.config.networks import NetworkFile, read_networks
+from pygw.explain.report import Explainer
+from pygw.explain.request import read_request
 from pygw.plan import build_plan
 
 CONFIG = """\
@@ -101,3 +103,20 @@ def test_loading_tells_the_files_even_when_they_are_bad(tmp_path: Path) -> None:
     assert files == {str(config), good, "/nonexistent"}
     config.write_text(CONFIG.format(lists=f"allow_file: {good}"))
     assert good in load(str(config), {}).files
+
+
+def test_explain_tells_which_network_of_a_file_decided(tmp_path: Path) -> None:
+    def told(lists: str, client: str) -> list[str]:
+        config = tmp_path / "pygw.yaml"
+        config.write_text(CONFIG.format(lists=lists))
+        explainer = Explainer(load(str(config), {}))
+        report = explainer.report(read_request("GET", "/", [], client, "localhost"))
+        explainer.close()
+        does: list[str] = report["filters"][0]["does"]
+        return does
+
+    path = write(tmp_path, "\n".join(f"10.{n}.0.0/24" for n in range(6)))
+    assert "10.5.0.1 is denied by 10.5.0.0/24" in told(f"deny_file: {path}", "10.5.0.1")
+    first = "10.0.0.0/24, 10.1.0.0/24, 10.2.0.0/24, 10.3.0.0/24"
+    refused = told(f"allow_file: {path}", "10.9.0.1")
+    assert f"10.9.0.1 is in none of allow: {first} and 2 more" in refused

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from pygw._core.types.header cimport span_t
-from pygw._core.types.address cimport cidr_t
+from pygw._core.types.address cimport cidr_set_t
 
 # An expression as a table: one step a byte, whatever the text is. State 0 takes nothing any more,
 # 1 is the first.
@@ -34,11 +34,10 @@ cdef struct conditions_t:
     uint64_t methods                  # bit by llhttp's number; all bits: any method
     test_t* headers                   # plan
     test_t* query                     # plan
-    cidr_t* clients                   # plan
     uint32_t header_count
     uint32_t query_count
-    uint32_t client_count             # 0: any client
     uint32_t preflight                # 1: takes preflights for its methods (WHATWG Fetch 4.8)
+    cidr_set_t clients                # without any: any client
 
 # --- the tree -------------------------------------------------------------------------------------
 #

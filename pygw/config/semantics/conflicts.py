@@ -43,6 +43,9 @@ EXPRESSIONS_MAX = 16
 """Most expressions at one place of a path, as in the data plane's limits."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Range = tuple[tuple[int, int], tuple[int, int]]
+"""The first and the last address of a network, each behind its version."""
+
 Tests = Mapping[str, Test]
 
 
@@ -75,15 +78,25 @@ class Claim:
         return bool(self.methods), len(self.headers), len(self.query), bool(self.client)
 
     @cached_property
-    def networks(self) -> tuple[Network, ...]:
-        """The client's networks."""
-        return tuple(ipaddress.ip_network(one) for one in self.client)
+    def ranges(self) -> Sequence[Range]:
+        """The client's networks, sorted, without those that lie in another."""
+        out: list[Range] = []
+        for one in sorted(map(ipaddress.ip_network, self.client), key=_order):
+            first = (one.version, int(one.network_address))
+            if not out or first > out[-1][1]:
+                out.append((first, (one.version, int(one.broadcast_address))))
+        return out
 
     @cached_property
     def asked(self) -> tuple[object, ...]:
         """Its conditions, for comparing."""
         tests = (frozenset(one.items()) for one in (self.headers, self.query))
         return (self.methods, *tests, frozenset(self.client))
+
+
+def _order(one: Network) -> tuple[int, int, int]:
+    """The wider first where two begin alike."""
+    return one.version, int(one.network_address), one.prefixlen
 
 
 @dataclass
@@ -193,11 +206,20 @@ def _meet(first: Claim, second: Claim) -> bool:
         return False
     if not _tests_meet(first.query, second.query, ANY):
         return False
-    return not (first.client and second.client) or any(
-        one.version == two.version and one.overlaps(two)
-        for one in first.networks
-        for two in second.networks
-    )
+    return not (first.client and second.client) or _ranges_meet(first.ranges, second.ranges)
+
+
+def _ranges_meet(first: Sequence[Range], second: Sequence[Range]) -> bool:
+    """Whether an address lies in both; each looked at once, for a route may have thousands."""
+    i = j = 0
+    while i < len(first) and j < len(second):
+        if first[i][0] <= second[j][1] and second[j][0] <= first[i][1]:
+            return True
+        if first[i][1] < second[j][1]:
+            i += 1
+        else:
+            j += 1
+    return False
 
 
 def _tests_meet(first: Tests, second: Tests, alphabet: Bytes) -> bool:
