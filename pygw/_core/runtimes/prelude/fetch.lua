@@ -32,6 +32,7 @@ local function answer(status, list, body)
 end
 
 local function read(r)
+  if r == nil then error("gw.fetch: went on without what it waited for", 3) end
   if r.error ~= nil then return nil, text(r.error), text(r.cause) end
   local list, n = {}, 0
   for i = 0, r.field_count - 1 do

@@ -7,11 +7,16 @@ local real_resume, real_yield, create = coroutine.resume, coroutine.yield, corou
 local status, running = coroutine.status, coroutine.running
 
 -- Coroutines. A wait inside of one goes through all that are around it up to the worker: `mark` is
--- then 3, and what is resumed next is the innermost again. Nesting is bounded: C's stack is.
+-- then 3, and what is resumed next is the innermost again. Nesting is bounded: C's stack is. Only
+-- its own run goes on with a coroutine that waits: a request that found it kept would get an answer
+-- that is not there, or another's.
+local waiting = setmetatable({}, { __mode = "k" })
 local carry
 local function resumed(co, depth, ok, ...)
   if ok and shared.mark == 3 then
+    waiting[co] = true
     real_yield()
+    waiting[co] = nil
     shared.depth = depth + 1
     return carry(co, depth)
   end
@@ -24,11 +29,13 @@ end
 local function resume(co, ...)
   local depth = shared.depth
   if depth >= nested then return false, "coroutines are nested too deep" end
+  if waiting[co] then return false, "the coroutine waits in a request of its own" end
   shared.depth = depth + 1
   return resumed(co, depth, real_resume(co, ...))
 end
 local function yield(...)
   if shared.depth == 0 then error("yields outside of a coroutine of its own", 2) end
+  shared.mark = 0   -- a wait that failed, such as in a __tostring, is none of this one's
   return real_yield(...)
 end
 local function unwrap(ok, ...)
