@@ -41,8 +41,9 @@ _INERT = {
     "own bounds",
     "proxy_pass_request_headers proxy_pass_request_body proxy_pass_header proxy_ignore_headers"
     " proxy_ignore_client_abort proxy_method proxy_limit_rate": "has no counterpart",
-    "gzip_vary gzip_static gunzip gzip_disable gzip_buffers gzip_http_version": "pygw decides "
-    "this itself",
+    "gzip_vary gzip_disable gzip_buffers gzip_http_version gzip_hash gzip_window"
+    " postpone_gzipping gzip_no_buffer": "pygw decides this itself",
+    "gzip_static brotli_static": "pygw sends no files",
 }
 
 _LOST = {
@@ -75,7 +76,9 @@ _LOST = {
     "stream mail": "pygw is a gateway for HTTP",
     "resolver resolver_timeout": "pygw asks the system's resolver",
     "log_format": "there are the formats combined and json",
-    "mirror mirror_request_body": "write mirror: {to: UPSTREAM} in the route by hand",
+    "gunzip": "answers are not decompressed",
+    "brotli brotli_types brotli_comp_level brotli_min_length zstd zstd_types": "answers are "
+    "compressed with gzip only",
     "if": "a condition of this kind has no counterpart",
 }
 
@@ -92,8 +95,9 @@ _READ = _by_name(
         "gateway only",
         "proxy_pass proxy_set_header proxy_hide_header proxy_connect_timeout proxy_read_timeout"
         " proxy_send_timeout proxy_redirect client_max_body_size allow deny add_header return"
-        " rewrite server location listen server_name upstream limit_except": "it has no effect "
-        "where it stands, or what it belongs to was not carried over",
+        " rewrite server location listen server_name upstream limit_except gzip gzip_types"
+        " gzip_min_length gzip_comp_level gzip_proxied mirror mirror_request_body": "it has no "
+        "effect where it stands, or what it belongs to was not carried over",
     }
 )
 

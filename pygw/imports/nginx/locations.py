@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from .. import shapes
 from ..draft import Draft, Json, Place
 from . import answers, proxy
+from .compression import gzip_of
 from .known import LOST, locks_of
+from .mirrors import mirrors_of
 from .patterns import PathForm, Untranslatable, path_forms, to_path
 from .scope import Scope
 from .syntax import Directive
@@ -60,8 +62,10 @@ class Routes:
     """`location @name`, until something leads there."""
     dead: set[Place] = field(default_factory=set)
     """Where the locations stand that nginx never chooses."""
+    inside: list[Location] = field(default_factory=list)
+    """Those that are internal, until something leads there."""
     reached: set[Place] = field(default_factory=set)
-    """Where the named locations stand that something leads to."""
+    """Where the named and internal locations stand that something leads to."""
     out: list[tuple[Json, Place]] = field(default_factory=list)
 
     def add_server(self, scope: Scope) -> None:
@@ -85,6 +89,9 @@ class Routes:
         for location in self.named.values():
             if location.place not in self.reached:
                 self._drop(location, "nothing that is carried over leads there")
+        for location in self.inside:
+            if location.place not in self.reached:
+                self._drop(location, "it is internal: no client reaches it")
 
     # --- which location takes which path ---
 
@@ -170,7 +177,7 @@ class Routes:
     def _add_location(self, location: Location) -> None:
         scope, place = location.scope, location.place
         if scope.here("internal"):
-            self._drop(location, "it is internal: no client reaches it")
+            self.inside.append(location)
             return
         try:
             forms = location.forms()
@@ -253,9 +260,13 @@ class Routes:
         waits = proxy.timeouts(scope, self.defaults, self.draft)
         if waits:
             out["timeouts"] = waits
-        middleware = [*guards, *self._gzip(scope), *([edits] if edits["headers"] else []), *path]
+        gzip = gzip_of(scope, self.draft)
+        middleware = [*guards, *gzip, *([edits] if edits["headers"] else []), *path]
         if middleware:
             out["middleware"] = middleware
+        mirrors = mirrors_of(scope, upstream, self.upstreams, self._led_to)
+        if mirrors:
+            out["mirror"] = mirrors[0] if len(mirrors) == 1 else mirrors
         return out | {"upstream": upstream}
 
     def _served_by(self, location: Location) -> Location:
@@ -277,9 +288,6 @@ class Routes:
                 (one or passes).place,
                 "Location fields of the service are passed on unchanged (proxy_redirect)",
             )
-
-    def _gzip(self, scope: Scope) -> list[Json]:
-        return []
 
     def _methods(self, scope: Scope) -> list[str]:
         methods = list(self.methods)
@@ -336,9 +344,18 @@ class Routes:
             raise Untranslatable("the location it leads to changes the path once more")
         return self._content(goal, form, path)
 
+    def _led_to(self, uri: str) -> Location:
+        """The location of a URI that nginx asks itself."""
+        goal = self._goal(uri)
+        self.reached.add(goal.place)
+        return goal
+
     def _goal(self, template: str) -> Location:
         """The location that takes the paths a template makes, when that is beyond doubt."""
         literal = template.partition("{")[0]
+        for one in self.locations:
+            if one.modifier == "=" and literal == template == to_path(one.path):
+                return one
         best: Location | None = None
         for one in self.locations:
             path = to_path(one.path)

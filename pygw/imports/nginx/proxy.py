@@ -87,13 +87,19 @@ def guards(scope: Scope, draft: Draft) -> list[Json]:
             raise Untranslatable("allow and deny know networks only") from None
         if ip is not None:
             out.append({"ip": ip})
+    most = body_bytes(scope, draft)
+    if most:
+        out.append(shapes.body_limit(show_size(most)))
+    return out
+
+
+def body_bytes(scope: Scope, draft: Draft) -> int:
+    """The longest body of a request; 0 for any."""
     one = scope.last("client_max_body_size")
     most = BODY_BYTES if one is None else read_bytes(one.args[0] if one.args else "")
     if most is None and one is not None:
-        draft.lose(one.place, f"{one}: it is no size")
-    elif most:
-        out.append(shapes.body_limit(show_size(most)))
-    return out
+        draft.lose(one.place, f"{one}: it is no size; it is taken as nginx's own, 1m")
+    return BODY_BYTES if most is None else most
 
 
 def request_edits(scope: Scope, address: str, draft: Draft) -> Json:
