@@ -18,6 +18,10 @@ WAITS = ("connect", "upstream", "body", "flush")
 """Parts in which the gateway mostly waits for others."""
 
 
+PARTS_OF_OTHERS = (*WAITS, "head")
+"""Parts that say nothing where clients and services are played: they are what those took."""
+
+
 @dataclass(frozen=True)
 class Spent:
     """Time at one place. `waits`: others had the processor meanwhile."""
@@ -28,6 +32,8 @@ class Spent:
     waits: bool
     p99_ns: float = 0.0
     max_ns: int = 0
+    kind: str = "part"
+    """`part` of a route, `filter`, or the language of a hook."""
 
     @property
     def mean_ns(self) -> float:
@@ -49,12 +55,18 @@ def spent_of(rows: Iterable[Row]) -> list[Spent]:
         stack = (row.route or "(others)", row.phase, _name(row))
         if row.ns or row.runs:
             p99 = quantile(row.buckets, 0.99)
-            out.append(Spent(stack, row.ns, sum(row.buckets), False, p99, row.max_ns))
+            count = sum(row.buckets)
+            out.append(Spent(stack, row.ns, count, False, p99, row.max_ns, _kind(row)))
         if row.waits:
             waits = quantile(row.wait_buckets, 0.99)
             place = (*stack, "waiting")
-            out.append(Spent(place, row.wait_ns, row.waits, True, waits, row.wait_max_ns))
+            taken, most = row.wait_ns, row.wait_max_ns
+            out.append(Spent(place, taken, row.waits, True, waits, most, _kind(row)))
     return sorted(out, key=lambda one: -one.ns)
+
+
+def _kind(row: Row) -> str:
+    return "filter" if row.name == row.kind or not row.kind else row.kind
 
 
 def _name(row: Row) -> str:

@@ -8,8 +8,12 @@ Never does: write a file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .spent import Spent
+
+if TYPE_CHECKING:
+    from .rehearsal import Told
 
 _HEAD = ("share", "count", "mean", "p99", "where")
 
@@ -30,6 +34,34 @@ def table_text(spent: Sequence[Spent], cpu_s: float) -> str:
     known_s = sum(one.ns for one in own) / 1e9
     out += f"workers took {cpu_s:.2f} s of processor time, {known_s:.2f} s of it are above;"
     return out + " the rest is the event loop, reading and writing sockets\n"
+
+
+def rehearsal_text(spent: Sequence[Spent], told: Sequence[Told], seconds: float) -> str:
+    """What the gateway did itself, what hooks waited, and what requests came to."""
+    own = [one for one in spent if not one.waits]
+    waits = [one for one in spent if one.waits and one.stack[-1] == "waiting"]
+    out = _part("the gateway's own time", own)
+    if waits:
+        out += _part("hooks that waited", waits)
+    rows = [("count", "answer", "route", "request")]
+    for one in told:
+        for status, count in sorted(one.statuses.items()):
+            answer = str(status) if status else "cut"
+            rows.append((str(count), answer, one.asked.route or "-", one.asked.told))
+    widths = [max(len(row[n]) for row in rows) for n in range(3)]
+    out += "".join(
+        "  ".join(
+            (row[0].rjust(widths[0]), row[1].ljust(widths[1]), row[2].ljust(widths[2]), row[3])
+        )
+        + "\n"
+        for row in rows
+    )
+    count = sum(sum(one.statuses.values()) for one in told)
+    mean = time_text(sum(one.ns for one in own) / count) if count else "-"
+    return (
+        f"{out}\n{count} requests in {seconds:g} s, {mean} of the gateway's own time each;"
+        " reading and writing sockets is not in it\n"
+    )
 
 
 def _part(title: str, spent: Sequence[Spent]) -> str:

@@ -23,7 +23,7 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         " relay resolver timer transport transport_memory transport_uv upstream",
         "balance_table bill_read bills build build_filters build_match build_mirrors build_router"
         " build_routes build_upstreams chain_trace dry_run host matcher memory_worker variant"
-        " watched_worker worker",
+        " profiled_worker watched_worker worker",
         "probe/*",
     )
 )

@@ -18,8 +18,9 @@ from pygw._core.stats import SHARED_BYTES_PER_WORKER
 from pygw.bill import row_of
 from pygw.profile import attach
 from pygw.profile.attach import Attached, AttachError, Gateway
-from pygw.profile.flame import SCHEMA, speedscope_text, svg_text
+from pygw.profile.flame import SCHEMA, speedscope_text
 from pygw.profile.spent import Spent, spent_of
+from pygw.profile.svg import svg_text
 from pygw.profile.table import table_text, time_text
 from tests.unit.memory import GET, serving
 from tests.unit.plans import edits
@@ -169,3 +170,17 @@ def test_the_svg_is_xml_whose_widths_are_shares() -> None:
         widths[(title.text or "").split(":")[0]] = float(rect.attrib["width"])
     assert set(widths) == {"all", "api", "request", "auth <lua>", "answer"}
     assert widths["auth <lua>"] == pytest.approx(0.6 * widths["all"], rel=0.01)
+
+
+def test_no_name_becomes_markup_in_the_svg() -> None:
+    bad = "\x01a\"><script>&'"
+    text = svg_text([Spent((bad, "]]>"), 10, 1, False)], bad.strip("\x01"))
+    root = ElementTree.fromstring(text)
+    space = "{http://www.w3.org/2000/svg}"
+    names = [group.attrib["data-n"] for group in root.iter(f"{space}g")]
+    assert names == ["all", "\ufffda\"><script>&'", "]]>"]
+    assert len(list(root.iter(f"{space}script"))) == 1
+
+
+def test_a_profile_of_nothing_is_an_empty_picture() -> None:
+    assert ElementTree.fromstring(svg_text([], "x")).tag.endswith("svg")
