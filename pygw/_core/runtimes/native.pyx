@@ -7,6 +7,7 @@
 """Native hooks: shared objects that export ``pygw_plugin_init``."""
 
 import hashlib
+import itertools
 import json
 import os
 
@@ -33,6 +34,7 @@ ctypedef int (*init_fn)(const pygw_host* host, const pygw_config* config,
 
 PHASE_NAMES = ("request", "request_body", "attempt", "response", "response_body", "log")
 FILE_MAX = 64 << 20
+numbers = itertools.count(1)          # of what was loaded in this process
 
 cdef runtime_ops_t ops
 cdef uint8_t nothing                  # the state: none is needed
@@ -56,7 +58,15 @@ cdef bytes plugin_bytes(bytes code):
     return content
 
 
-# A copy of the file under a name of its own: the loader would give the old one for a known name.
+# A name of this descriptor that the loader has not seen. For one that it knows it gives what is
+# loaded under it, and numbers of descriptors come again: the old code would go on. `/` and `./` are
+# nothing in a path, and so write a number into it.
+cdef bytes fresh_name(int fd):
+    number = next(numbers)
+    steps = "".join("./" if number >> bit & 1 else "/" for bit in range(number.bit_length()))
+    return f"/proc/self/fd/{steps}{fd}".encode()
+
+
 cdef void* plugin_open(bytes content, str file) except NULL:
     cdef void* handle
     cdef bytes name
@@ -65,7 +75,7 @@ cdef void* plugin_open(bytes content, str file) except NULL:
         at = 0
         while at < len(content):
             at += os.pwrite(fd, content[at:at + (1 << 20)], at)
-        name = f"/proc/self/fd/{fd}".encode()
+        name = fresh_name(fd)
         handle = dlopen(name, RTLD_NOW | RTLD_LOCAL)
         if handle == NULL:
             why = dlerror().decode(errors="replace").replace(name.decode(), file)

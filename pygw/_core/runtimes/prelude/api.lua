@@ -320,9 +320,13 @@ registry[2] = function(code, code_len, file, file_len, config, config_len)
   return slot
 end
 
+-- Compiled traces begin in functions of ours, which stay, and hold what they called: without them
+-- nothing holds the hook. Those of other hooks are compiled again when they are hot.
+local flush = jit.flush
 registry[3] = function(slot)
   declared[slot] = nil
   P.slots_give(slot)
+  flush()
 end
 
 registry[6] = function(slot)
