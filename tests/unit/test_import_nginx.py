@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 from pathlib import Path
 
 import pytest
 
+from pygw.config.expressions import compile_expression
 from pygw.imports import Draft, ImportFailed
 from pygw.imports.draft import Place
 from pygw.imports.nginx import import_nginx
 from pygw.imports.nginx.access import ip_filter
+from pygw.imports.nginx.conditions import read_condition, whole
 from pygw.imports.nginx.patterns import Untranslatable, path_forms
 from pygw.imports.nginx.scope import read_bytes, read_ms
 from pygw.imports.nginx.servers import read_listen, read_names
@@ -206,6 +209,73 @@ def test_expression_that_ignores_case_needs_to_be_free_of_letters() -> None:
         path_forms("^/a$", ignore_case=True)
 
 
+# --- conditions ---
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "ab",
+        "^ab",
+        "ab$",
+        "^ab$",
+        "a|b$",
+        "(a|b)c",
+        "^(?:a|ab)c*?$",
+        "[a-c]b",
+        "[^ab]c",
+        r"a\.b",
+        "a.c",
+    ],
+)
+@pytest.mark.parametrize("ignore_case", [False, True])
+def test_expression_of_a_condition_takes_what_nginx_finds(
+    expression: str, ignore_case: bool
+) -> None:
+    chance = random.Random(expression)
+    ours = compile_expression(whole(expression, ignore_case))
+    nginx = re.compile(expression, re.IGNORECASE if ignore_case else 0)
+    for _ in range(400):
+        text = "".join(chance.choice("abcABC.x") for _ in range(chance.randrange(1, 6)))
+        assert ours.takes(text.encode()) == (nginx.search(text) is not None), text
+
+
+@pytest.mark.parametrize(
+    "expression", ["(?!a)b", r"\bbot", "a(^b)", r"(a)\1", "a*", "x" * 300, "["]
+)
+def test_expression_of_a_condition_without_one_of_ours_is_refused(expression: str) -> None:
+    with pytest.raises(Untranslatable):
+        whole(expression)
+
+
+@pytest.mark.parametrize(
+    ("text", "match", "negated"),
+    [
+        ("($http_x_a = 1)", {"headers": {"x-a": "1"}}, False),
+        ("($http_x_a != '1')", {"headers": {"x-a": "1"}}, True),
+        ("($http_x_a)", {"headers": {"x-a": {"present": True}}}, False),
+        ('($http_x_a = "")', {"headers": {"x-a": {"present": False}}}, False),
+        ('($http_x_a != "")', {"headers": {"x-a": {"present": True}}}, False),
+        ("($arg_a ~ ^b)", {"query": {"a": {"regex": "b.*"}}}, False),
+        ("($remote_addr = 192.0.2.1)", {"client": ["192.0.2.1"]}, False),
+        ("($request_method !~ ^(GET|PUT)$)", {"methods": ["GET", "PUT"]}, True),
+        ("($host = a.example)", {"host": "a.example"}, False),
+    ],
+)
+def test_condition_of_an_if(text: str, match: dict[str, object], negated: bool) -> None:
+    found = read_condition(Directive("if", tuple(text.split(" ")), NOWHERE))
+    assert (found.match, found.negated) == (match, negated)
+
+
+@pytest.mark.parametrize("value", ["a=1", "x=2; a=1", "a=1; x=2", "x=2;a=1;y=3"])
+def test_condition_on_a_cookie_finds_it_anywhere_among_others(value: str) -> None:
+    found = read_condition(Directive("if", ("($cookie_a = 1)",), NOWHERE))
+    ours = compile_expression(found.match["headers"]["cookie"]["regex"])
+    assert ours.takes(value.encode())
+    assert not ours.takes(value.replace("a=1", "a=12").encode())
+    assert not ours.takes(value.replace("a=1", "ba=1").encode())
+
+
 # --- access ---
 
 
@@ -254,7 +324,15 @@ def test_every_directive_is_carried_over_or_remarked_on(tmp_path: Path) -> None:
 
 
 def test_what_guards_a_location_is_never_left_out_with_the_location_open(tmp_path: Path) -> None:
-    for lock in ("auth_basic x;", "auth_request /a;", "satisfy any;", "allow unix:; deny all;"):
+    for lock in (
+        "auth_basic x;",
+        "auth_request /a;",
+        "satisfy any;",
+        "allow unix:; deny all;",
+        "access_by_lua_file a.lua;",
+        "if ($blocked) { return 403; }",
+        "if ($http_a ~ (?!x)) { return 444; }",
+    ):
         for text in (
             f"server {{ listen 80; {lock} location / {{ proxy_pass http://a; }} }}",
             f"server {{ listen 80; location / {{ {lock} proxy_pass http://a; }} }}",

@@ -1,6 +1,6 @@
-"""`return`, `rewrite` and `if`: what nginx decides before it looks at a location's content.
+"""`return` and `rewrite`: what nginx decides before it looks at a location's content.
 
-Owns: fixed answers and redirects, changes of the path, and the conditions that a route can have.
+Owns: fixed answers and redirects, and changes of the path.
 Runs in: the process of the command.
 Never does: guess: what it cannot express raises Untranslatable.
 Read next: `proxy`.
@@ -9,44 +9,70 @@ Read next: `proxy`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import shapes
 from ..draft import Json
 from .patterns import PathForm, Untranslatable, path_forms
+from .scope import Scope
 from .syntax import Directive
 from .variables import to_template, variables_of
 
 REDIRECTS = (301, 302, 303, 307, 308)
 _URL = re.compile(r"(?:https?|\$scheme)://")
+_BESIDE = {"return", "add_header", "default_type"}
+_OWN_QUERY = re.compile(r"(?:\$is_args|\$\{is_args\}|\?)(?:\$(?:args|query_string)|\$\{args\})\Z")
+_PAIR = re.compile(r"(?P<name>[^=&]+)=(?P<value>[^=&]*)\Z")
 _SAME_ON_TLS = re.compile(r"https://[^/]+\$(?:request_uri|\{request_uri\})\Z")
-_CONDITION = re.compile(r"\$(?P<name>\w+)\s*(?P<sign>!?=|!?~\*?)\s*(?P<value>.*)\Z", re.S)
-_WORDS = re.compile(r"\^?\(?(?:\?:)?([A-Z]+(?:\|[A-Z]+)*)\)?\$?\Z")
 
 
-def return_entry(one: Directive, groups: Mapping[str, str] | None = None) -> Json:
-    """The filter that answers as `return` does."""
+def return_entry(
+    one: Directive, groups: Mapping[str, str] | None = None, kind: str | None = None
+) -> Json:
+    """The filter that answers as `return` does; `kind` is the media type of a text."""
     args = one.args
     if not args or len(args) > 2:
         raise Untranslatable("it needs a status")
     if not args[0].isdigit():
-        return shapes.redirect(_location(args[0], groups), 302)
+        return _redirect(args[0], 302, groups)
     status = int(args[0])
     text = args[1] if len(args) == 2 else ""
     if status in REDIRECTS and text:
-        return shapes.redirect(_location(text, groups), status)
+        return _redirect(text, status, groups)
     if status == 444:
         raise Untranslatable("closing without an answer has no counterpart")
     if not 200 <= status <= 599:
         raise Untranslatable(f"{status} is no status of a final answer")
-    return shapes.respond(status, to_template(text, groups) if text else "")
+    body = to_template(text, groups) if text else ""
+    return shapes.respond(status, body, kind if body else None)
 
 
-def _location(text: str, groups: Mapping[str, str] | None) -> str:
+def _redirect(text: str, status: int, groups: Mapping[str, str] | None) -> Json:
     if not _URL.match(text) and not text.startswith(("/", "$")):
         raise Untranslatable(f'"{text}" is neither a URL nor a path')
-    return to_template(text, groups)
+    path, keeps = without_query(text)
+    return shapes.redirect(to_template(path, groups), status, keeps)
+
+
+def without_query(text: str) -> tuple[str, bool]:
+    """The text without the request's own query at its end, and whether that stood there."""
+    match = _OWN_QUERY.search(text)
+    return (text[: match.start()], True) if match else (text, False)
+
+
+def media_type(scope: Scope, path: str) -> str | None:
+    """What nginx says a text is: by the ending of the path, or `default_type`; None for its own
+    default, which is ours as well."""
+    default = scope.last("default_type")
+    ending = path.rpartition("/")[2].rpartition(".")[2].lower() if "." in path else ""
+    kind = default.args[0] if default is not None and default.args else None
+    for block in scope.nearest("types"):
+        scope.used.update(id(one) for one in block.block or ())
+        for one in block.block or ():
+            if ending in one.args:
+                kind = one.name
+    return None if kind == "text/plain" else kind
 
 
 def sends_to_tls(one: Directive) -> bool:
@@ -61,6 +87,7 @@ class Rewrite:
     directive: Directive
     forms: list[PathForm]
     replacement: str
+    query: str  # that it adds
     status: int  # of a redirect, else 0
     last: bool  # the location is looked for anew
     keeps_query: bool
@@ -74,62 +101,53 @@ def read_rewrite(one: Directive) -> Rewrite:
     status = 301 if "permanent" in flags else 302 if "redirect" in flags else 0
     if status == 0 and _URL.match(replacement):
         status = 302
-    if "?" in replacement.rstrip("?"):
-        raise Untranslatable("a replacement with a query has no counterpart")
+    path, _, query = replacement.rstrip("?").partition("?")
     forms = path_forms(expression)
     return Rewrite(
         directive=one,
         forms=forms,
-        replacement=replacement.rstrip("?"),
+        replacement=path,
+        query=query,
         status=status,
         last="break" not in flags,
         keeps_query=not replacement.endswith("?") and "$request_uri" not in replacement,
     )
 
 
-def rewrite_template(rewrite: Rewrite, form: PathForm) -> str:
-    """The new path of one form as a template."""
+def filled(text: str, form: PathForm) -> str:
+    """A text with the groups of an expression as a template."""
     groups = dict(form.groups)
     if "" in groups.values():  # `^(.*)$` and `/`: the group is the whole path
-        used = variables_of(rewrite.replacement)
-        if used and rewrite.replacement.startswith("$"):
+        used = variables_of(text)
+        if used and text.startswith("$"):
             return "{path}"
         groups = dict.fromkeys(groups, "path")
-    return to_template(rewrite.replacement, groups)
+    return to_template(text, groups)
 
 
-def condition(one: Directive) -> Json:
-    """What a route's match needs beside its path to hold as `if (...)` does.
-
-    A negated condition on the method has the key `only`: all other methods.
-    """
-    text = " ".join(one.args).strip()
-    if not (text.startswith("(") and text.endswith(")")):
-        raise Untranslatable("it has no condition")
-    match = _CONDITION.match(text[1:-1].strip())
-    if match is None:
-        raise Untranslatable("a condition of this kind has no counterpart")
-    name, sign, value = match["name"], match["sign"], match["value"].strip().strip("\"'")
-    if name == "request_method":
-        words = _WORDS.match(value)
-        if words is None or (sign in ("=", "!=") and "|" in value):
-            raise Untranslatable(f'"{value}" is no list of methods')
-        methods = words[1].split("|")
-        return {"only" if sign.startswith("!") else "methods": methods}
-    if sign != "=" or not value:
-        raise Untranslatable("only a comparison with = has a counterpart")
-    if name in ("host", "http_host"):
-        return {"host": value}
-    if name.startswith("http_"):
-        return {"headers": {name[5:].replace("_", "-"): value}}
-    if name.startswith("arg_"):
-        return {"query": {name[4:]: value}}
-    raise Untranslatable(f"a condition on ${name} has no counterpart")
+def rewritten_query(rewrite: Rewrite, form: PathForm) -> list[Json]:
+    """What makes the query of a rewrite that is no redirect."""
+    if not rewrite.keeps_query:
+        return [{"rewrite": {"query": filled(rewrite.query, form)}}]
+    pairs = [_PAIR.match(one) for one in rewrite.query.split("&")] if rewrite.query else []
+    found = {pair["name"]: filled(pair["value"], form) for pair in pairs if pair}
+    if len(found) != len(pairs) or any(variables_of(name) for name in found):
+        raise Untranslatable(f'"{rewrite.query}" is no list of pairs')
+    return [{"query": {"add": found}}] if found else []
 
 
 def answer_in(block: tuple[Directive, ...] | None) -> Directive | None:
     """The `return` of an `if` that does nothing else of weight."""
     kinds = [one.name for one in block or ()]
-    if block and kinds[-1] == "return" and set(kinds) <= {"return", "add_header"}:
+    if block and kinds[-1] == "return" and set(kinds) <= _BESIDE:
         return block[-1]
     return None
+
+
+def keeps_out(block: Sequence[Directive]) -> bool:
+    """Whether a block refuses requests: it must not be left out with its place open."""
+    return any(
+        (inner.name == "return" and inner.args[:1] and inner.args[0].startswith("4"))
+        or inner.name == "deny"
+        for inner in block
+    )

@@ -39,8 +39,8 @@ _INERT = {
     "ignore_invalid_headers underscores_in_headers merge_slashes": "pygw has one documented rule",
     "reset_timedout_connection lingering_close lingering_time lingering_timeout": "pygw has its "
     "own bounds",
-    "proxy_pass_request_headers proxy_pass_request_body proxy_pass_header proxy_ignore_headers"
-    " proxy_ignore_client_abort proxy_method proxy_limit_rate": "has no counterpart",
+    "proxy_pass_header proxy_ignore_headers": "pygw passes all fields on and obeys none of them",
+    "zone": "pygw shares nothing between its workers",
     "gzip_vary gzip_disable gzip_buffers gzip_http_version gzip_hash gzip_window"
     " postpone_gzipping gzip_no_buffer": "pygw decides this itself",
     "gzip_static brotli_static": "pygw sends no files",
@@ -59,12 +59,16 @@ _LOST = {
     " proxy_no_cache proxy_cache_use_stale proxy_cache_lock proxy_cache_methods"
     " proxy_cache_revalidate proxy_cache_background_update proxy_cache_min_uses proxy_store"
     " proxy_cache_lock_timeout slice": "there is no cache",
-    "root alias try_files index autoindex expires": "pygw serves no files",
+    "root alias try_files index autoindex empty_gif dav_methods": "pygw serves no files",
     "fastcgi_pass uwsgi_pass scgi_pass grpc_pass memcached_pass fastcgi_param fastcgi_index"
     " fastcgi_split_path_info uwsgi_param grpc_set_header": "pygw speaks HTTP/1.1 to services only",
     "auth_basic auth_basic_user_file auth_request auth_request_set auth_jwt auth_jwt_key_file"
     " satisfy": "there is no such authentication yet",
     "ssl_verify_client": "there is no TLS yet",
+    "proxy_pass_request_headers proxy_pass_request_body proxy_set_body proxy_method"
+    " proxy_ignore_client_abort proxy_limit_rate proxy_bind proxy_force_ranges": "it has no "
+    "counterpart",
+    "stub_status": "there is no page of figures yet",
     "map geo split_clients set set_if_empty": "there are no variables of one's own",
     "error_page proxy_intercept_errors recursive_error_pages": "pygw's own answers are fixed",
     "sub_filter sub_filter_once sub_filter_types add_before_body add_after_body ssi"
@@ -96,8 +100,8 @@ _READ = _by_name(
         "proxy_pass proxy_set_header proxy_hide_header proxy_connect_timeout proxy_read_timeout"
         " proxy_send_timeout proxy_redirect client_max_body_size allow deny add_header return"
         " rewrite server location listen server_name upstream limit_except gzip gzip_types"
-        " gzip_min_length gzip_comp_level gzip_proxied mirror mirror_request_body": "it has no "
-        "effect where it stands, or what it belongs to was not carried over",
+        " gzip_min_length gzip_comp_level gzip_proxied mirror mirror_request_body expires": "it has"
+        " no effect where it stands, or what it belongs to was not carried over",
     }
 )
 
@@ -109,7 +113,12 @@ LOST = _by_name(_LOST)
 
 _OFF = {"satisfy": "all"}
 
-LOCKS = frozenset({"auth_basic", "auth_request", "auth_jwt", "ssl_verify_client", "satisfy"})
+_LOCKS = """auth_basic auth_request auth_jwt auth_digest auth_ldap auth_pam auth_oidc auth_gss
+ssl_verify_client satisfy secure_link secure_link_secret access_by_lua access_by_lua_block
+access_by_lua_file rewrite_by_lua rewrite_by_lua_block rewrite_by_lua_file js_access
+modsecurity"""
+
+LOCKS = frozenset(_LOCKS.split())
 """Directives that keep somebody out: what they guard is not opened without them."""
 
 
@@ -123,8 +132,12 @@ def remark(one: Directive, draft: Draft) -> None:
     """A remark on one directive and, where it is a plain container, on what is in it."""
     if one.name in INERT:
         draft.note(one.place, f"{one.name} is left out: {INERT[one.name]}")
-    elif "_by_lua" in one.name:
-        draft.lose(one.place, f"{one.name}: there are no hooks yet")
+    elif "_by_lua" in one.name or one.name.startswith("js_"):
+        draft.lose(one.place, f"{one.name}: write it as a hook of the route (docs/lua-hooks.md)")
+    elif one.name in LOCKS and one.args[:1] == (_OFF.get(one.name, "off"),):
+        draft.note(one.place, f"{one} is left out: it is the rule without it")
+    elif one.name == "map" and one.args[:1] == ("$http_upgrade",):
+        draft.note(one.place, f"{_shown(one)} is left out: pygw passes upgrades on by itself")
     else:
         reason = LOST.get(one.name) or _READ.get(one.name) or "the import does not know it"
         draft.lose(one.place, f"{_shown(one)}: {reason}")

@@ -10,15 +10,17 @@ Read next: `answers`, `proxy`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .. import shapes
 from ..draft import Draft, Json, Place
 from . import answers, proxy
 from .compression import gzip_of
+from .conditions import read_condition
 from .known import LOST, locks_of
 from .mirrors import mirrors_of
 from .patterns import PathForm, Untranslatable, path_forms, to_path
+from .rules import Rule, Rules
 from .scope import Scope
 from .syntax import Directive
 from .upstreams import Upstreams
@@ -57,6 +59,8 @@ class Routes:
     upstreams: Upstreams
     defaults: Json
     methods: list[str] = field(default_factory=list)
+    rules: Rules = field(default_factory=Rules)
+    """What the server's own conditions say."""
     locations: list[Location] = field(default_factory=list)
     named: dict[str, Location] = field(default_factory=dict)
     """`location @name`, until something leads there."""
@@ -72,7 +76,7 @@ class Routes:
         """The routes of a server block."""
         whole = scope.here("return")
         if whole:
-            self._add(ALL, whole[0].place, self._answer(whole[0], scope))
+            self._add(ALL, whole[0].place, self.answer(whole[0], scope))
             for one in scope.here("location"):
                 self.draft.lose(one.place, f"{one}: the server's return answers before it")
                 scope.used.update(id(inner) for inner in _all_in(one))
@@ -182,7 +186,8 @@ class Routes:
         try:
             forms = location.forms()
         except Untranslatable as error:
-            self._drop(location, f"{error}; other locations take its paths")
+            end = ", which this one refuses" if answers.keeps_out(location.scope.levels[-1]) else ""
+            self._drop(location, f"{error}; other locations take its paths{end}")
             return
         if location.by_expression:
             forms = [form for form in forms if self._reached(location, form)]
@@ -192,27 +197,33 @@ class Routes:
             self.draft.note(
                 place, "the expression ignores case; it holds no letters, so nothing changes"
             )
-        own = self._methods(scope)
         for form in forms:
+            methods, rules = self.methods, self.rules.copy()
             for one in scope.here("if"):
-                self._add_if(one, form, scope)
-            self._add_form(location, form, own)
+                methods = self._condition(one, form, location, rules, methods)
+            for one in scope.here("limit_except"):
+                methods = self._limit(one, form, location, rules, methods)
+            self._add_form(location, form, methods, rules)
 
-    def _add_form(self, location: Location, form: PathForm, methods: list[str]) -> None:
+    def _add_form(
+        self, location: Location, form: PathForm, methods: list[str], rules: Rules
+    ) -> None:
         scope, place = location.scope, location.place
         for one in scope.here("return", "rewrite"):
             if one.name == "return":
-                self._add(form, one.place, self._answer(one, scope, form), methods)
+                self._add(form, one.place, self.answer(one, scope, form), methods, rules)
                 for rule in scope.here("allow", "deny"):
                     self.draft.note(rule.place, f"{rule} is left out: return answers before it")
                 return
-            if self._location_rewrite(one, location, form, methods):
+            if self._location_rewrite(one, location, form, methods, rules):
                 return
-        self._add(form, place, self._content(location, form), methods)
+        self._add(form, place, self._content(location, form), methods, rules)
 
-    def _answer(self, one: Directive, scope: Scope, form: PathForm = ALL) -> Json:
+    def answer(self, one: Directive, scope: Scope, form: PathForm = ALL) -> Json:
+        """What a route does for `return`."""
         try:
-            entry = answers.return_entry(one, dict(form.groups))
+            kind = answers.media_type(scope, form.literal)
+            entry = answers.return_entry(one, dict(form.groups), kind)
         except Untranslatable as error:
             self.draft.lose(one.place, f"{one}: {error}")
             entry = shapes.unserved("this answer")
@@ -273,7 +284,9 @@ class Routes:
         """The location whose service answers: its own, or the last resort of try_files."""
         for one in location.scope.here("try_files"):
             named = self.named.get(one.args[-1]) if one.args else None
-            if named is not None and not location.scope.here("proxy_pass"):
+            if location.scope.here("proxy_pass"):
+                self.draft.lose(one.place, f"{one}: pygw looks for no files")
+            elif named is not None:
                 self.reached.add(named.place)
                 self.draft.note(
                     one.place, f"{one}: pygw serves no files, every request goes to {named.path}"
@@ -289,22 +302,40 @@ class Routes:
                 "Location fields of the service are passed on unchanged (proxy_redirect)",
             )
 
-    def _methods(self, scope: Scope) -> list[str]:
-        methods = list(self.methods)
-        for one in scope.here("limit_except"):
-            inner = scope.inner(one.block)
-            if [(d.name, d.args) for d in one.block or ()] != [("deny", ("all",))]:
-                self.draft.lose(one.place, f"{one}: only deny all in it has a counterpart")
-                continue
-            inner.here("deny")
-            methods = [*one.args, *(["HEAD"] if "GET" in one.args else [])]
+    def _limit(
+        self, one: Directive, form: PathForm, location: Location, rules: Rules, methods: list[str]
+    ) -> list[str]:
+        """The methods of `limit_except`; what holds for all others becomes a route of its own."""
+        scope, left = location.scope, self.allowed(list(one.args), methods)
+        if [(d.name, d.args) for d in one.block or ()] == [("deny", ("all",))]:
+            scope.inner(one.block).here("deny")
             self.draft.note(one.place, "other methods get 405, not 403")
-        return methods
+            return left
+        others = [name for name in methods if name not in left]
+        if others or not methods:
+            # For them its block stands in the place of what the location says.
+            inside = {d.name for d in one.block or ()} & {"allow", "deny"}
+            own = (d for d in scope.levels[-1] if not (inside and d.name in ("allow", "deny")))
+            inner = Scope((*scope.levels[:-1], (*own, *(one.block or ()))), scope.used)
+            route = self._content(replace(location, scope=inner), form)
+            self._add(form, one.place, route, others, rules)
+        return left
+
+    @staticmethod
+    def allowed(words: list[str], methods: list[str]) -> list[str]:
+        """Those of `methods`, empty for all, that are among the words."""
+        words = list(dict.fromkeys([*words, *(["HEAD"] if "GET" in words else [])]))
+        return [one for one in words if not methods or one in methods]
 
     # --- rewrites and conditions ---
 
     def _location_rewrite(
-        self, one: Directive, location: Location, form: PathForm, methods: list[str]
+        self,
+        one: Directive,
+        location: Location,
+        form: PathForm,
+        methods: list[str],
+        rules: Rules,
     ) -> bool:
         """The route of a rewrite in a location; True when it takes all the location's paths."""
         try:
@@ -313,7 +344,7 @@ class Routes:
             for inner in rewrite.forms:
                 inner = _within(inner, form)
                 route = self._rewritten(rewrite, inner, location)
-                self._add(inner, one.place, route, methods)
+                self._add(inner, one.place, route, methods, rules)
                 whole |= inner.whole and inner.literal == form.literal
             return whole
         except Untranslatable as error:
@@ -330,15 +361,17 @@ class Routes:
             self.draft.lose(one.place, f"{one}: {error}")
 
     def _rewritten(self, rewrite: answers.Rewrite, form: PathForm, location: Location) -> Json:
-        template = answers.rewrite_template(rewrite, form)
+        template = answers.filled(rewrite.replacement, form)
         if rewrite.status:
-            entry = shapes.redirect(template, rewrite.status, rewrite.keeps_query)
+            to = f"{template}?{answers.filled(rewrite.query, form)}" if rewrite.query else template
+            entry = shapes.redirect(to, rewrite.status, rewrite.keeps_query)
             return {"middleware": [*self._response(location.scope), entry]}
         goal = self._goal(template) if rewrite.last else location
         path = [shapes.rewrite(template)]
         prefix, tail = form.literal, template.removesuffix("{rest}")
         if form.path == prefix + "{rest*}" and template != tail and prefix.endswith(tail):
             path = [shapes.strip_prefix(prefix.removesuffix(tail))]
+        path += answers.rewritten_query(rewrite, form)
         passes = goal.scope.here("proxy_pass")
         if goal is not location and passes and proxy.read_pass(passes[-1])[1] is not None:
             raise Untranslatable("the location it leads to changes the path once more")
@@ -368,23 +401,40 @@ class Routes:
             raise Untranslatable("no location takes the new path")
         return best
 
-    def _add_if(self, one: Directive, form: PathForm, scope: Scope) -> None:
+    def _condition(
+        self, one: Directive, form: PathForm, location: Location, rules: Rules, methods: list[str]
+    ) -> list[str]:
+        """Adds what an `if` of a location says to the rules; the methods that are left."""
         answer = answers.answer_in(one.block)
+        inner = location.scope.inner(one.block)
         try:
-            if answer is None:
-                raise Untranslatable("only a return in it has a counterpart")
-            match = answers.condition(one)
-            inner = scope.inner(one.block)
-            inner.here("return", "add_header")
-            if "only" in match:
-                raise Untranslatable("all methods but some have no counterpart here")
-            methods = match.pop("methods", [])
-            if "host" in match:
+            found = read_condition(one)
+            if "host" in found.match:
                 raise Untranslatable("a condition on the host has a counterpart in a server only")
-            self._add(form, one.place, self._answer(answer, inner, form), methods, match)
+            if found.negated and "methods" in found.match and answer is not None:
+                inner.here("return", "add_header")
+                self.draft.note(one.place, "other methods get 405")
+                return self.allowed(found.match["methods"], methods)
+            if answer is not None:
+                inner.here("return", "add_header")
+                route = self.answer(answer, inner, form)
+            elif [d.name for d in one.block or ()] == ["proxy_pass"]:
+                route = self._content(replace(location, scope=inner), form)
+            else:
+                raise Untranslatable("only a return or a proxy_pass in it has a counterpart")
+            rules.add(Rule(found, route, one.place))
         except Untranslatable as error:
-            self.draft.lose(one.place, f"{one}: {error}")
-            scope.used.update(id(inner) for inner in _all_in(one))
+            self.lose_condition(one, error, rules)
+        return methods
+
+    def lose_condition(self, one: Directive, error: Exception, rules: Rules) -> None:
+        """An `if` without a counterpart; what it would refuse is not served without it."""
+        end = ""
+        if answers.keeps_out(one.block or ()):
+            rules.shut = True
+            end = f"; what it guards answers {shapes.UNSERVED}"
+        self.draft.lose(one.place, f"{one}: {error}{end}")
+        self.upstreams.scope.used.update(id(inner) for inner in _all_in(one))
 
     def _add(
         self,
@@ -392,7 +442,7 @@ class Routes:
         place: Place,
         route: Json,
         methods: list[str] | None = None,
-        match: Json | None = None,
+        rules: Rules | None = None,
     ) -> None:
         path = form.path
         if path == f"{form.literal}*" and any(
@@ -401,10 +451,12 @@ class Routes:
         ):
             path = form.literal + "{rest*}"  # the tail that the rewrite puts behind
         full: Json = {"path": path}
-        methods = methods or self.methods
+        if methods is None:
+            methods = self.methods
         if methods:
             full["methods"] = methods
-        self.out.append(({"match": full | (match or {})} | route, place))
+        for match, found, where in (rules or self.rules).spread(full, route, place):
+            self.out.append(({"match": match} | found, where))
 
     def _drop(self, location: Location, reason: str) -> None:
         shown = f"{location.modifier} {location.path}".strip()

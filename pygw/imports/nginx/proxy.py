@@ -16,6 +16,7 @@ from ...config.values import FRAMING_FIELDS
 from .. import shapes
 from ..draft import Draft, Json
 from .access import ip_filter
+from .answers import filled, without_query
 from .patterns import PathForm, Untranslatable, to_path
 from .scope import Scope, read_bytes, read_ms
 from .syntax import Directive
@@ -26,6 +27,7 @@ BODY_BYTES = 1 << 20
 
 _PASS = re.compile(r"(?P<scheme>https?)://(?P<to>unix:[^:]+|[^/$]+)(?::?(?P<uri>[/$].*))?\Z")
 _WHOLE = ("$request_uri", "$uri$is_args$args", "$uri", "$document_uri$is_args$args")
+_FRAMING = ("", "upgrade", "keep-alive", "chunked", "trailers")
 _OWN = {
     "x-forwarded-for": ("$proxy_add_x_forwarded_for", "$remote_addr"),
     "x-forwarded-proto": ("$scheme",),
@@ -43,17 +45,21 @@ def read_pass(one: Directive) -> tuple[str, str | None]:
     if match["scheme"] == "https":
         raise Untranslatable("there is no TLS to services yet")
     uri = match["uri"]
-    if uri in _WHOLE:
-        uri = None
-    if uri is not None and variables_of(uri):
-        raise Untranslatable("a path with variables has no counterpart")
-    return match["to"], uri
+    return match["to"], None if uri in _WHOLE else uri
 
 
 def replace_prefix(form: PathForm, uri: str | None, place: Any, draft: Draft) -> list[Json]:
     """The middleware for the path behind an address: it takes the place of the location's."""
     if uri is None or form.literal == to_path(uri):
         return []
+    if variables_of(uri):
+        # Then it is the whole target, as it stands.
+        path, keeps = without_query(uri)
+        path, _, query = path.partition("?")
+        if query and keeps:
+            raise Untranslatable("pairs beside the request's own query have no counterpart")
+        edits = {"path": filled(path, form)}
+        return [{"rewrite": edits if keeps else edits | {"query": filled(query, form)}}]
     prefix, target = form.literal, to_path(uri)
     if form.path == prefix:
         return [shapes.rewrite(_braced(target))]
@@ -113,6 +119,8 @@ def request_edits(scope: Scope, address: str, draft: Draft) -> Json:
         lower = name.lower()
         host_seen |= lower == "host"
         if lower in FRAMING_FIELDS:
+            if value.lower() not in _FRAMING and not value.startswith("$"):
+                draft.lose(one.place, f"{one}: pygw writes this header itself")
             continue
         if value in _OWN.get(lower, ()):
             if value == "$proxy_add_x_forwarded_for":
@@ -126,11 +134,12 @@ def request_edits(scope: Scope, address: str, draft: Draft) -> Json:
             remove.append(name)
             continue
         try:
-            to_set[name] = address if value == "$proxy_host" else to_template(value)
+            own = "localhost" if address.startswith("unix:") else address
+            to_set[name] = own if value == "$proxy_host" else to_template(value)
         except Untranslatable as error:
             draft.lose(one.place, f"{one}: {error}")
-    if not host_seen and not address.startswith("unix:"):
-        to_set["Host"] = address  # nginx's own default
+    if not host_seen:  # nginx's own default
+        to_set["Host"] = "localhost" if address.startswith("unix:") else address
     if to_set:
         edits["set"] = to_set
     if remove:
@@ -159,11 +168,37 @@ def response_edits(scope: Scope, draft: Draft) -> Json:
                 one.place, f"add_header {name} without always: pygw adds it whatever the status is"
             )
     edits: Json = {}
+    cached = _expires(scope, draft)
+    if cached is not None:
+        edits["set"] = {"Cache-Control": cached}
+        remove.append("Expires")
     if add:
         edits["add"] = add
     if remove:
         edits["remove"] = remove
     return edits
+
+
+def _expires(scope: Scope, draft: Draft) -> str | None:
+    """`expires` as the value of Cache-Control; None where it is off."""
+    one = scope.last("expires")
+    words = one.args if one is not None else ()
+    if one is None or words == ("off",):
+        return None
+    text = words[0] if len(words) == 1 else ""
+    if text in ("epoch", "max"):
+        out = "no-cache" if text == "epoch" else "max-age=315360000"
+    else:
+        ms = read_ms(text.removeprefix("-"))
+        if ms is None:
+            draft.lose(one.place, f"{one}: a time that depends on the request has no counterpart")
+            return None
+        out = "no-cache" if text.startswith("-") else f"max-age={ms // 1000}"
+    draft.note(
+        one.place,
+        f"{one}: Cache-Control says so, without Expires, whatever the status is",
+    )
+    return out
 
 
 def timeouts(scope: Scope, default: Json, draft: Draft) -> Json:

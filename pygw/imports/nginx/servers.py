@@ -15,13 +15,16 @@ from ...config.values import Bind, parse_bind, parse_host
 from .. import shapes
 from ..draft import Draft, Json, Place
 from . import answers
+from .conditions import read_condition
 from .locations import Routes
 from .patterns import Untranslatable
+from .rules import Rule
 from .scope import Scope
 from .syntax import Directive
 from .upstreams import Upstreams
 
 _FLAGS = ("default_server", "default", "ssl", "http2", "quic", "proxy_protocol")
+_PLAIN = ("($scheme = http)", "($https = )", "($https != on)", "($scheme != https)")
 _ALIASES = {"localhost": "127.0.0.1", "*": "0.0.0.0"}
 
 
@@ -76,8 +79,15 @@ def _listens(site: Site, draft: Draft) -> None:
         if "ssl" in flags or "quic" in flags:
             site.tls = True
             draft.lose(one.place, f"{one}: there is no TLS yet; pygw listens there without it")
+        if "http2" in flags and "ssl" not in flags:
+            draft.lose(one.place, f"{one}: pygw speaks HTTP/1.1 to clients")
         if "proxy_protocol" in flags:
             draft.lose(one.place, f"{one}: the PROXY protocol is not read")
+        rest = [flag for flag in flags if flag not in _FLAGS]
+        if rest:
+            draft.note(
+                one.place, f"listen {address}: {' '.join(rest)}: pygw sets sockets up itself"
+            )
 
 
 def read_listen(address: str) -> Bind:
@@ -190,23 +200,29 @@ class _Assembly:
     def _conditions(self, site: Site, routes: Routes) -> None:
         """`if` blocks of the server itself."""
         for one in site.scope.here("if"):
-            answer = answers.answer_in(one.block)
             try:
-                if answer is None:
-                    raise Untranslatable("only a return in it has a counterpart")
-                match = answers.condition(one)
-                site.scope.inner(one.block).here("return", "add_header")
-                if "only" in match:
-                    routes.methods = match["only"] + ["HEAD"] * ("GET" in match["only"])
-                    routes.methods = list(dict.fromkeys(routes.methods))
-                    self.draft.note(one.place, "other methods get 405")
-                elif "host" in match:
-                    self._host_answer(site, match["host"], one, answer)
-                else:
-                    raise Untranslatable("it would have to come before every location")
+                self._condition(one, site, routes)
             except Untranslatable as error:
-                self.draft.lose(one.place, f"{one}: {error}")
-                site.scope.used.update(id(inner) for inner in one.block or ())
+                routes.lose_condition(one, error, routes.rules)
+
+    def _condition(self, one: Directive, site: Site, routes: Routes) -> None:
+        answer = answers.answer_in(one.block)
+        if answer is None:
+            raise Untranslatable("only a return in it has a counterpart")
+        inner = site.scope.inner(one.block)
+        if answers.sends_to_tls(answer) and _is_plain(one):
+            inner.here("return", "add_header")
+            self.draft.note(one.place, "clients are not sent on to the TLS port")
+            return
+        found = read_condition(one)
+        inner.here("return", "add_header")
+        if "host" in found.match:
+            self._host_answer(site, found.match["host"], one, answer)
+        elif found.negated and "methods" in found.match:
+            routes.methods = routes.allowed(found.match["methods"], routes.methods)
+            self.draft.note(one.place, "other methods get 405")
+        else:
+            routes.rules.add(Rule(found, routes.answer(answer, inner), one.place))
 
     def _host_answer(self, site: Site, host: str, one: Directive, answer: Directive) -> None:
         """`if ($host = name) { return ... }`: the name leaves the server for a route of its own."""
@@ -259,6 +275,12 @@ class _Assembly:
                 left.append(host)
         if left:
             self.draft.add_route(_at_hosts(route, [] if left == ["*"] else left), place)
+
+
+def _is_plain(one: Directive) -> bool:
+    """Whether an `if` asks for a connection without TLS."""
+    text = " ".join(" ".join(one.args).replace('"', " ").replace("'", " ").split())
+    return text.replace("( ", "(").replace(" )", ")") in _PLAIN
 
 
 def _at_hosts(route: Json, hosts: list[str]) -> Json:

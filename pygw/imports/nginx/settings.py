@@ -43,6 +43,8 @@ def read_settings(main: Scope, http: Scope, draft: Draft) -> None:
             ms = read_ms(one.args[0]) if one.args else None
             if ms:
                 timeouts[key] = show_duration(ms)
+                if len(one.args) > 1:
+                    draft.note(one.place, f"{one}: the field Keep-Alive is not sent")
             else:
                 draft.lose(one.place, f"{one}: there is no wait without an end")
     if "response" in timeouts:
@@ -110,8 +112,14 @@ class _Reader:
             if path.startswith("syslog:") or "$" in path:
                 self.draft.lose(one.place, f"{one}: the log is a file or standard output")
                 continue
-            if rest and rest[0] != "combined":
+            named = bool(rest) and "=" not in rest[0]
+            if named and rest[0] != "combined":
                 self.draft.note(one.place, f"format {rest[0]}: the log is written as combined")
+            for option in rest[named:]:
+                if option.startswith("if="):
+                    self.draft.lose(one.place, f"access_log {option}: all requests are written")
+                else:
+                    self.draft.note(one.place, f"access_log {option}: pygw writes as it sees fit")
             place = "-" if path in ("/dev/stdout", "/dev/fd/1") else path
             self.draft.settings["access_log"] = {"path": place, "format": "combined"}
 

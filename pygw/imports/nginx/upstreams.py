@@ -17,7 +17,6 @@ from ..draft import Draft, Json, Place, to_name, unused_name
 from .scope import Scope, read_ms
 from .syntax import Directive
 
-_INERT = ("zone", "keepalive_requests", "resolver", "resolver_timeout")
 _RETRIES: dict[str, tuple[str | int, ...]] = {
     "off": (),
     "error": ("connect_failure", "reset"),
@@ -37,6 +36,7 @@ class Upstreams:
 
     def __init__(self, draft: Draft, scope: Scope) -> None:
         self.draft = draft
+        self.scope = scope
         self.names: dict[str, str] = {}
         for block in scope.here("upstream"):
             if block.args and block.block is not None:
@@ -63,7 +63,7 @@ class Upstreams:
         wanted = block.args[0]
         name = unused_name(to_name(wanted, "upstream"), self._taken())
         out: Json = {"targets": []}
-        settings: set[tuple[str, str]] = set()
+        settings: list[dict[str, str]] = []
         for server in scope.here("server"):
             target = self._target(server, settings)
             if target is not None:
@@ -78,9 +78,8 @@ class Upstreams:
         self._pool(scope, settings, out, block.place)
         self.names[wanted] = name
         self.draft.upstreams[name] = out
-        scope.here(*_INERT)
 
-    def _target(self, server: Directive, settings: set[tuple[str, str]]) -> str | Json | None:
+    def _target(self, server: Directive, settings: list[dict[str, str]]) -> str | Json | None:
         address, *options = server.args or ("",)
         try:
             target = parse_target(address if address.startswith("unix:") else f"http://{address}")
@@ -102,7 +101,7 @@ class Upstreams:
                 own[key] = value
             elif key != "resolve":
                 self.draft.lose(server.place, f"server {address}: {option}")
-        settings.update(own.items())
+        settings.append(own)
         return out if len(out) > 1 else target.url
 
     def _balance(self, scope: Scope, out: Json) -> None:
@@ -154,10 +153,12 @@ class Upstreams:
             self.draft.lose(one.place, f"sticky cookie: {option}")
         return None
 
-    def _eject(self, settings: set[tuple[str, str]], out: Json, place: Place) -> None:
+    def _eject(self, settings: list[dict[str, str]], out: Json, place: Place) -> None:
         """`max_fails` and `fail_timeout` hold for an upstream as a whole with us."""
-        fails = {value for key, value in settings if key == "max_fails"}
-        waits = {value for key, value in settings if key == "fail_timeout"}
+        fails = {own.get("max_fails", "1") for own in settings}
+        waits = {own.get("fail_timeout", "10s") for own in settings}
+        if not any("max_fails" in own or "fail_timeout" in own for own in settings):
+            return
         if len(fails) > 1 or len(waits) > 1:
             self.draft.note(
                 place,
@@ -210,7 +211,7 @@ class Upstreams:
             place = (on or tries or Directive("", (), Place("", 0))).place
             self.draft.note(place, f"upstream {name} retries as the first location with it says")
 
-    def _pool(self, scope: Scope, settings: set[tuple[str, str]], out: Json, place: Place) -> None:
+    def _pool(self, scope: Scope, settings: list[dict[str, str]], out: Json, place: Place) -> None:
         pool: Json = {}
         for one in scope.here("keepalive"):
             if one.args and one.args[0].isdigit():
@@ -220,7 +221,8 @@ class Upstreams:
                 ms = read_ms(one.args[0]) if one.args else None
                 if ms:
                     pool[key] = show_duration(ms)
-        most = [int(value) for key, value in settings if key == "max_conns" and value.isdigit()]
+        named = [own.get("max_conns", "") for own in settings]
+        most = [int(value) for value in named if value.isdigit()]
         if any(most):
             pool["connections"] = max(most)
             self.draft.note(place, "max_conns counts in each worker, for each target alike")

@@ -22,6 +22,8 @@ REFERENCES = {
     "request_uri": "{path_and_query}",
     "uri": "{path}",
     "document_uri": "{path}",
+    "args": "{query}",
+    "query_string": "{query}",
     "request_method": "{method}",
     "request_id": "{request_id}",
 }
