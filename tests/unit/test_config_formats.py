@@ -115,11 +115,16 @@ def test_error_in_toml_names_the_key() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "message", "mark"),
     [
-        ("x.json", "", "not valid JSON: expecting value", Mark(1, 1)),
+        ("x.json", "", "not valid JSON: the text is empty; write a mapping:"
+         ' {"listeners": [...], "routes": [...]}', Mark(1, 1)),
         ("x.json", '{\n "a": [1,\n]}', "not valid JSON: a comma stands behind the last entry;"
          " take it out", Mark(2, 9)),
-        ("x.json", '{"a": 1 "b": 2}', "not valid JSON: expecting ',' delimiter", Mark(1, 9)),
-        ("x.json", '{"a": NaN}', "not valid JSON: NaN is not a number of JSON", None),
+        ("x.json", '{"a": 1 "b": 2}', 'not valid JSON: "b" behind an entry; write a comma'
+         " between two entries", Mark(1, 9)),
+        ("x.json", '{"a": NaN}', "not valid JSON: NaN is no number of JSON; write digits, or text"
+         " in double quotes", Mark(1, 7)),
+        ("x.json", '{"a": %s}' % ("1" * 5000), "not valid JSON: a number has too many digits; write"
+         " a shorter one", Mark(1, 7)),
         ("x.json", "[" * 100_000, "nested too deeply; at most 32 levels", Mark(1, DEPTH_MAX + 1)),
         ("x.toml", "b = [1,\n", "not valid TOML: invalid value at the end of the text; write"
          ' "text" in quotes, a number, true, false, [list] or {key = value}', None),

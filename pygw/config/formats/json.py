@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..document import (
     DEPTH_MAX,
@@ -46,13 +46,19 @@ def read_json(text: str, file: str, sources: Sources) -> Document:
         if depth > DEPTH_MAX:
             raise document.fail(TOO_DEEP, _mark(lines, found.start()))
     try:
-        json.loads(text, parse_constant=_refuse_constant)
+        json.loads(text)
     except json.JSONDecodeError as error:
         reason, at = _reason(error)
         raise document.fail(f"not valid JSON: {reason}", _mark(lines, at)) from None
-    except ValueError as error:
+    except ValueError:
         # Python's own bound on the digits of a number.
-        raise document.fail(f"not valid JSON: {error}") from None
+        found = max(_TOKEN.finditer(text), key=lambda one: len(one[0]) * (one[0][0] != '"'))
+        reason = "a number has too many digits; write a shorter one"
+        raise document.fail(f"not valid JSON: {reason}", _mark(lines, found.start())) from None
+    for found in _TOKEN.finditer(text):
+        if found[0] in _CONSTANTS:
+            reason = f"{found[0]} is no number of JSON; write digits, or text in double quotes"
+            raise document.fail(f"not valid JSON: {reason}", _mark(lines, found.start()))
     walk = _Walk(document, sources, text, lines)
     document.locate = walk.locate
     document.data = walk.read((), None)
@@ -158,13 +164,102 @@ def _reason(error: json.JSONDecodeError) -> tuple[str, int]:
     trailing = _TRAILING.search(text, text.rfind(",", 0, at + 1) if "," in text[: at + 1] else at)
     if trailing is not None and trailing.start() <= at <= trailing.end():
         return "a comma stands behind the last entry; take it out", trailing.start()
-    reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    reason = next(say for start, say in _SAYINGS if error.msg.startswith(start))(text, at)
+    return reason, min(at, len(text.rstrip()))
+
+
+def _seen(text: str, at: int) -> str:
+    """What stands there: a text, a word, a number or a sign."""
+    found = _WORD.match(text, at)
+    seen = "the end" if found is None else found[0]
+    return seen if len(seen) <= _SEEN_MAX else f"{seen[:_SEEN_MAX]}..."
+
+
+def _common(text: str, at: int) -> str | None:
+    """What may be wrong anywhere between two tokens."""
     if text.startswith(("//", "/*", "#"), at):
-        reason += "; JSON has no comments"
-    elif error.msg == "Extra data":
-        reason += "; the configuration ends before it"
-    return reason, at
+        return "a comment; JSON has none, take it out or write YAML or TOML"
+    if not text.strip():
+        return 'the text is empty; write a mapping: {"listeners": [...], "routes": [...]}'
+    if _WORD.match(text, at) is None:
+        return "the text ends too early; is a closing } or ] missing?"
+    if text[at] == "'":
+        return "text in single quotes; write it in double quotes"
+    return None
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number of JSON")
+def _no_key(text: str, at: int) -> str:
+    seen = _seen(text, at)
+    if seen == ",":
+        return "a comma without an entry before it; take it out"
+    if seen in ("{", "["):
+        return f'{seen} where a key must stand; write "key": {seen} ...'
+    return _common(text, at) or f'a key without quotes; write "{seen}" in double quotes'
+
+
+def _no_colon(text: str, at: int) -> str:
+    said = _common(text, at)
+    return said or f'{_seen(text, at)} behind a key; write "key": value, with a colon'
+
+
+def _no_comma(text: str, at: int) -> str:
+    seen, before = _seen(text, at), text[at - 1 : at]
+    if before.isdigit() and (seen[0].isalnum() or seen[0] in "_."):
+        digits = re.search(r"[-\w.]*\Z", text[:at])
+        number = f"{digits[0] if digits else ''}{seen}"
+        if number.lstrip("-").isdigit():
+            return f"a zero in front of a number; write {int(number)}"
+        return f'{number} is no number; write digits, or "{number}" in double quotes'
+    if seen == ":":
+        return "a key in a list; write [{ }] for a list of mappings, or { } for a mapping"
+    if seen in ("}", "]"):
+        opened = "[" if seen == "}" else "{"
+        return f"{seen} where {opened} is open; close that first, with {'}]'[opened == '[']}"
+    said = f"{seen} behind an entry; write a comma between two entries"
+    if before == '"' and seen[0] != '"':
+        said += ', and \\" for a quote in text'
+    return _common(text, at) or said
+
+
+def _no_value(text: str, at: int) -> str:
+    seen = _seen(text, at)
+    if seen in (",", "}", "]", ":"):
+        return f"{seen} where a value must stand; write one before it"
+    if seen.lower() in _WORDS_OF_JSON:
+        return f"{seen} is no value of JSON; write {_WORDS_OF_JSON[seen.lower()]}"
+    if seen[0] in "+.-":
+        return f"{seen} is no number of JSON; write digits, such as 0.5 or -1"
+    found = _PLAIN.match(text, at)
+    plain = found[0] if found is not None and len(found[0]) <= _SEEN_MAX else seen
+    return _common(text, at) or f'text without quotes; write "{plain}" in double quotes'
+
+
+_CONSTANTS = ("NaN", "Infinity", "-Infinity")
+_SEEN_MAX = 40
+_WORD = re.compile(r'"(?:[^"\\\n]|\\.)*"|[^][{}:,"\'\s]+|\S')
+_PLAIN = re.compile(r'[^]},"\s]+')
+_WORDS_OF_JSON = {"true": "true", "false": "false", "yes": "true", "no": "false"}
+_WORDS_OF_JSON["none"] = "a value, or take the key out"
+
+# By how the library's message begins.
+_SAYINGS: tuple[tuple[str, Callable[[str, int], str]], ...] = (
+    ("Expecting property name", _no_key),
+    ("Expecting ':'", _no_colon),
+    ("Expecting ','", _no_comma),
+    ("Expecting value", _no_value),
+    ("Unterminated string", lambda text, at: 'text without an end; is its closing " missing?'),
+    (
+        "Invalid control character",
+        lambda text, at: (
+            'a line break or other control character in text; write \\n, or close the "'
+        ),
+    ),
+    ("Invalid \\u", lambda text, at: "a broken escape; write \\u and 4 hex digits"),
+    ("Invalid \\", lambda text, at: "an unknown escape; write \\\\ for a backslash"),
+    (
+        "Extra data",
+        lambda text, at: f"{_seen(text, at)} behind the end; the configuration ends before it",
+    ),
+    ("Unexpected UTF-8 BOM", lambda text, at: "a byte order mark; save the text without it"),
+    ("", lambda text, at: f"{_seen(text, at)} cannot stand here; compare it with RFC 8259"),
+)
