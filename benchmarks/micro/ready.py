@@ -2,7 +2,8 @@
 
 Each hook with a configuration as people write it, before a request of 20 fields that it lets
 through, by turns with a chain without hooks: medians and quartiles of nanoseconds a call beyond it.
-Prints a table and writes nothing. Responses are not measured.
+Prints a table and writes nothing. Functions for bodies run in the request's place, with a text for
+the body; what holding it costs is not in there.
 
 Owns: the configurations that are measured.
 Runs in: this process, in a callback of an event loop, as on a worker's loop; no server.
@@ -22,7 +23,12 @@ from benchmarks.micro import hooks
 FOLDER = Path(__file__).parents[2] / "hooks" / "lua"
 AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 # A case that ends in one of these times that phase's function, in the place of the request's.
-PHASES = ("attempt",)
+PHASES = ("attempt", "response_body")
+# What the function of a body gets for its response.
+STANDS_IN = """local resp = setmetatable({}, {
+  __index = { body = [==[@BODY@]==] }, __newindex = function() end })
+"""
+PAGE = '<p>Some words of a page, <a href="http://old.example/a">and a link</a></p>\n' * 14
 
 
 def _digest(number: int) -> str:
@@ -34,12 +40,16 @@ def _keys(count: int) -> hooks.Entry:
     return {"keys": {f"consumer-{number}": _digest(number) for number in range(count)}}
 
 
+_RULES: hooks.Entry = {"replace": [{"from": "http://old.example", "to": "https://new.example"}]}
+BODIES = {"rewrite_response": PAGE}
+
 CASES: dict[str, tuple[str, hooks.Entry]] = {
     "api_key, 1 key": ("api_key", _keys(1)),
     "api_key, 100 keys": ("api_key", _keys(100)),
     "sign_request, attempt": ("sign_request", {"key_id": "edge-1", "key": "k" * 32}),
     "maintenance, off": ("maintenance", {}),
     "ab_split, kept": ("ab_split", {"variants": {"a": 90, "b": 10}}),
+    "rewrite_response, response_body": ("rewrite_response", _RULES),
     "bot_filter, 20 texts": (
         "bot_filter",
         {"deny_empty": False, "deny": [f"bot {number}" for number in range(20)]},
@@ -54,6 +64,10 @@ def _entry(name: str, _: Path) -> hooks.Entry:
         if name.endswith(f", {phase}"):
             code = code.replace("function hook.request(", "local function other(")
             code = code.replace(f"function hook.{phase}(", "function hook.request(")
+            code = code.replace("hook.request(_, resp)", "hook.request(_)")
+    if file in BODIES:
+        code = STANDS_IN.replace("@BODY@", BODIES[file]) + code
+        code = code.replace("if gw.var[BODY_VAR] ~=", "if false and gw.var[BODY_VAR] ~=")
     return hooks.lua_entry(code, config) | {"phases": ["request"]}
 
 

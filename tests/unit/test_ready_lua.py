@@ -16,15 +16,11 @@ import pytest
 import yaml
 
 from benchmarks.micro import hooks
-from pygw.testing import ConfigError, MakeHook
+from pygw.testing import MakeHook
 from tests.unit.lua_hooks import needs_lua
+from tests.unit.ready_hooks import FOLDER, place, refused
 
 pytestmark = needs_lua
-FOLDER = Path(__file__).parents[2] / "hooks" / "lua"
-
-
-def place(name: str) -> str:
-    return f"lua:{FOLDER / name}.lua"
 
 
 def digest(key: str) -> str:
@@ -108,9 +104,7 @@ def test_keys_at_two_places_are_refused(pygw_hook: MakeHook) -> None:
 def test_a_wrong_configuration_of_keys_is_refused(
     pygw_hook: MakeHook, config: dict[str, object], problem: str
 ) -> None:
-    with pytest.raises(ConfigError) as error:
-        pygw_hook(place("api_key"), config=config)
-    assert problem in str(error.value)
+    assert problem in refused(pygw_hook, "api_key", config)
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.lua")), ids=lambda file: file.stem)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pygw.testing import ConfigError, MakeHook
+from pygw.testing import MakeHook
 from tests.unit.lua_hooks import needs_lua
-from tests.unit.test_ready_lua import place
+from tests.unit.ready_hooks import place, refused
 
 pytestmark = needs_lua
 SECRET = "let-me-in-please"
@@ -95,6 +95,4 @@ def test_a_page_of_the_configuration_is_the_answer(pygw_hook: MakeHook) -> None:
 def test_a_wrong_configuration_of_maintenance_is_refused(
     pygw_hook: MakeHook, config: dict[str, object], problem: str
 ) -> None:
-    with pytest.raises(ConfigError) as error:
-        pygw_hook(place("maintenance"), config=config)
-    assert problem in str(error.value)
+    assert problem in refused(pygw_hook, "maintenance", config)

@@ -25,6 +25,7 @@ cdef int hook_header_set(void* ctx, int side, const char* name, uint32_t name_le
                        const char* value, uint32_t value_len) noexcept nogil
 cdef int hook_header_add(void* ctx, int side, const char* name, uint32_t name_len,
                        const char* value, uint32_t value_len) noexcept nogil
+# Content-Length goes only where no body follows (MF_HEAD_ONLY).
 cdef int hook_header_del(void* ctx, int side, const char* name, uint32_t name_len) noexcept nogil
 cdef int hook_method_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil
 cdef int hook_path_set(void* ctx, const char* ptr, uint32_t size) noexcept nogil

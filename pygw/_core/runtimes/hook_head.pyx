@@ -25,7 +25,7 @@ from pygw._core.types.exchange cimport (
     exchange_t, AF_HEAD_SENT, PHASE_ATTEMPT, PHASE_LOG, PHASE_RESPONSE, XF_RESPONSE_STARTED)
 from pygw._core.types.header cimport *
 from pygw._core.types.hook cimport *
-from pygw._core.types.message cimport half_t, MF_LINE_EDITED
+from pygw._core.types.message cimport half_t, MF_HEAD_ONLY, MF_LINE_EDITED
 from pygw._core.view cimport span, word_of
 
 
@@ -234,6 +234,8 @@ cdef int hook_header_del(void* ctx, int side, const char* name, uint32_t name_le
     if unlikely(half == NULL):
         return error
     error = hook_name_check(side, span(name, name_len), &id)
+    if unlikely(error == HOST_OURS and id == H_CONTENT_LENGTH and half.flags & MF_HEAD_ONLY):
+        error = 0        # RFC 9110 8.6: it says what GET would get, or it is not there
     if unlikely(error != 0):
         return error
     if unlikely(id == H_HOST):
