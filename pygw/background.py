@@ -20,10 +20,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from ._core.pace import Pace
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _NICE = 19
+
+_SLICE_NS = 100_000
+"""The kernel's least. A thread that asks for less at a time interrupts one that asks for more."""
+
+_JOB_SLICE_NS = 200_000
+"""What a thread gives up with each `sched_yield` is the rest of its slice: little of it."""
 
 _LOOP_FIRST_S = 0.005
 """A job aside begins so late that the loop has done what was at hand."""
@@ -33,10 +41,6 @@ _TURNS = 3
 
 _LOOP_AFTER_S = 0.05
 """And its thread goes on so late that the loop has done what followed."""
-
-
-_SHORT_SLICE_NS = 100_000
-"""The kernel's least. A thread that asks for less at a time interrupts one that asks for more."""
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 
@@ -56,7 +60,7 @@ def _slice_ask(policy: int, nice: int, slice_ns: int) -> None:
 
 def step_forward() -> None:
     """This thread, which runs a loop, wakes at once even where a job in the background runs."""
-    _slice_ask(os.SCHED_OTHER, os.getpriority(os.PRIO_PROCESS, 0), _SHORT_SLICE_NS)
+    _slice_ask(os.SCHED_OTHER, os.getpriority(os.PRIO_PROCESS, 0), _SLICE_NS)
 
 
 def _step_back() -> None:
@@ -65,7 +69,13 @@ def _step_back() -> None:
     os.setpriority(os.PRIO_PROCESS, thread, _NICE)
     # Waking up is then no reason to interrupt a loop.
     os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
-    _slice_ask(os.SCHED_BATCH, _NICE, 0)
+    _slice_ask(os.SCHED_BATCH, _NICE, _JOB_SLICE_NS)
+
+
+def _paced(job: Callable[[], _T]) -> _T:
+    """What the job answers, on this thread, which leaves the processor to a loop at once."""
+    with Pace():
+        return job()
 
 
 _threads = ThreadPoolExecutor(1, "pygw-background", _step_back)
@@ -74,7 +84,7 @@ _threads = ThreadPoolExecutor(1, "pygw-background", _step_back)
 async def in_background(job: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
     """What the job answers; the loop goes on meanwhile. A cancelled job still runs to its end."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_threads, partial(job, *arguments, **options))
+    return await loop.run_in_executor(_threads, _paced, partial(job, *arguments, **options))
 
 
 class Aside:
@@ -146,7 +156,7 @@ class Aside:
         _step_back()
         while self._begin.acquire():
             try:
-                self._result = self._job()
+                self._result = _paced(self._job)
             except Exception as error:
                 self._error = error
             self._job = int

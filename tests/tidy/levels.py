@@ -22,7 +22,7 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         "access_log clock down down_answer downstream inlet listener malformed outlet pins pool"
         " relay resolver timer transport transport_memory transport_uv upstream",
         "balance_table bill_read bills build build_filters build_match build_mirrors build_router"
-        " build_routes build_upstreams chain_trace dry_run host matcher memory_worker variant"
+        " build_routes build_upstreams chain_trace dry_run host matcher memory_worker pace variant"
         " profiled_worker watched_worker worker",
         "probe/*",
     )

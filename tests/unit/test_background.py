@@ -7,6 +7,7 @@ import ctypes
 import os
 import platform
 import re
+import signal
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from pygw._core.pace import Pace, pace_signal
 from pygw.background import Aside, in_background, step_forward
 
 FUTEX = {"x86_64": b"202 ", "aarch64": b"98 "}
@@ -60,20 +62,70 @@ def slice_ns() -> int:
     return int(found[1])
 
 
-def test_loop_asks_for_short_slices_and_a_job_beside_it_for_the_usual() -> None:
+def test_loop_asks_for_short_slices_and_a_job_beside_it_for_longer_ones() -> None:
     """The kernel lets one that wakes interrupt only one with a longer slice at once."""
 
     async def main() -> None:
         usual = slice_ns()
         step_forward()
-        assert slice_ns() == 100_000 < usual
-        assert await Aside().run(slice_ns) == usual
+        assert slice_ns() == 100_000
+        assert await Aside().run(slice_ns) == await in_background(slice_ns) == 200_000 < usual
 
     def loop() -> None:
         asyncio.run(main())
 
     with ThreadPoolExecutor(1) as threads:  # this thread keeps its own slice
         threads.submit(loop).result(10)
+
+
+SI_TIMER = -2
+
+
+def paced(count: int, within_s: float) -> bool:
+    """Whether this thread has so many of the pace's signals within a time."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [pace_signal()])
+    end = time.monotonic() + within_s
+    try:
+        while count and (left := end - time.monotonic()) > 0:
+            told = signal.sigtimedwait([pace_signal()], left)
+            count -= told is not None and told.si_code == SI_TIMER
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [pace_signal()])
+    return not count
+
+
+def test_job_gives_way_again_and_again_and_its_thread_no_more_when_it_is_over() -> None:
+    """Between two ticks of the kernel nothing else would make it, once a loop has waked in vain."""
+
+    async def main() -> None:
+        for run in (Aside().run, in_background):
+            assert await run(lambda: paced(20, 5))  # type: ignore[operator]
+
+    asyncio.run(main())
+    assert not paced(1, 0.005)
+    with Pace():
+        assert paced(20, 5)
+        end = time.thread_time() + 0.005
+        while time.thread_time() < end:  # the signal, which ends a process by default, does not
+            pass
+    assert not paced(1, 0.005)
+
+
+def test_pace_lets_system_calls_of_a_job_go_on() -> None:
+    out, into = os.pipe()
+
+    def job() -> bytes:
+        return os.read(out, 1)
+
+    async def main() -> bytes:
+        reading = asyncio.create_task(in_background(job))
+        await asyncio.sleep(0.003)
+        os.write(into, b"x")
+        return await reading
+
+    assert asyncio.run(main()) == b"x"
+    os.close(out)
+    os.close(into)
 
 
 def test_loop_turns_while_a_job_runs_and_one_that_is_cancelled_keeps_nobody() -> None:
