@@ -17,9 +17,10 @@ import os
 import signal
 import socket
 import sys
+from asyncio.tasks import _unregister_task
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import uvloop
 
@@ -37,6 +38,7 @@ GRACE_S = 2.0
 _STDERR = 2
 
 log = logging.getLogger("pygw.worker")
+_T = TypeVar("_T")
 
 
 class DataPlane(Protocol):
@@ -101,7 +103,7 @@ def main(factory: Factory | None = None) -> None:
 def _run_to_its_end(loop: asyncio.AbstractEventLoop, service: _Service) -> int:
     """What the service comes to. The loop goes on when hook code stops it: a task or a callback
     that a hook began may raise SystemExit, which asyncio lets out of the loop, or call `stop`."""
-    task = loop.create_task(service.run())
+    task = _unseen(loop.create_task(service.run()))
     while not task.done():
         try:
             loop.run_until_complete(task)
@@ -109,6 +111,12 @@ def _run_to_its_end(loop: asyncio.AbstractEventLoop, service: _Service) -> int:
             if not task.done():
                 log.error("code of a hook stopped the loop, which goes on: %r", error)
     return task.result()
+
+
+def _unseen(task: asyncio.Task[_T]) -> asyncio.Task[_T]:
+    """The task, left out of `asyncio.all_tasks`: what a hook cancels there is not the worker."""
+    _unregister_task(task)
+    return task
 
 
 class _Service:
@@ -171,11 +179,12 @@ class _Service:
         return worker
 
     async def _serve(self, worker: DataPlane) -> None:
-        obeying = asyncio.create_task(self._obey(worker))
+        obeying = _unseen(asyncio.create_task(self._obey(worker)))
         await self.leaving.wait()
         _limit_life(self.drain_s + GRACE_S)
-        draining = asyncio.create_task(worker.drain(self.drain_s, self.idle_s, self.last))
-        stopping = asyncio.create_task(self.stopping.wait())
+        drain = worker.drain(self.drain_s, self.idle_s, self.last)
+        draining = _unseen(asyncio.create_task(drain))
+        stopping = _unseen(asyncio.create_task(self.stopping.wait()))
         await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if draining.done() and not draining.result():
             log.warning("drain timed out after %g s; what still ran was cut", self.drain_s)
@@ -186,7 +195,7 @@ class _Service:
     async def _obey(self, worker: DataPlane) -> None:
         """Follow control messages; when the supervisor is gone, leave as if told to."""
         changes: asyncio.Queue[tuple[Message, list[int]]] = asyncio.Queue()
-        changing = asyncio.create_task(self._change(worker, changes))
+        changing = _unseen(asyncio.create_task(self._change(worker, changes)))
         changing.add_done_callback(lambda _: self.leaving.set())
         try:
             while (received := await self.channel.receive()) is not None:

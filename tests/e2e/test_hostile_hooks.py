@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.commands import Run, get
+from tests.peers.link import until
 
 HOOK = """
 import asyncio, os, signal, sys, threading
@@ -43,15 +45,20 @@ async def hook(req):
         loop.stop()
     elif what == "thread":
         threading.Thread(target=sys.exit).start()
+    elif what == "all":
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks():
+            task.cancel()
+        await asyncio.sleep(0)
     elif what == "signal":
         signal.raise_signal(signal.SIGINT)
     return Reply(200, str(os.getpid()))
 """
-CASES = ("task", "interrupt", "group", "callback", "stop", "thread", "signal")
+CASES = ("task", "interrupt", "group", "callback", "stop", "thread", "all", "signal")
 
 
 @pytest.fixture
-def url(run: Callable[..., Run], tmp_path: Path) -> str:
+def started(run: Callable[..., Run], tmp_path: Path) -> Run:
     """One worker with the hook on every path."""
     (tmp_path / "hook.py").write_text(HOOK)
     config = tmp_path / "pygw.yaml"
@@ -59,15 +66,20 @@ def url(run: Callable[..., Run], tmp_path: Path) -> str:
         "access_log: off\nlisteners: [{bind: 127.0.0.1:0}]\n"
         "routes: [{match: {path: /*}, middleware: [{python: hook.py:hook}]}]\n"
     )
-    return run(str(config), "--workers", "1").wait_url()
+    return run(str(config), "--workers", "1")
 
 
-def test_the_same_worker_serves_on_after_code_that_ends_a_process(url: str) -> None:
+def test_the_same_worker_serves_on_after_code_that_ends_a_process(started: Run) -> None:
+    url = started.wait_url()
     worker = get(url)
     assert json.loads(worker) > 0
     for case in CASES:
         try:
             get(f"{url}/{case}")
         except urllib.error.HTTPError as error:
-            assert (case, error.code) == ("group", 500)
+            assert (case, error.code) in (("group", 500), ("all", 500))
         assert {get(url) for _ in range(100)} == {worker}, case
+    started.process.send_signal(signal.SIGHUP)  # and it obeys
+    until(lambda: "reload ok" in started.err.read_text(), "the reload", 20)
+    assert get(url) == worker
+    assert started.end() == 0
