@@ -223,6 +223,7 @@ class Gate:
     def __init__(self, plan: Json) -> None:
         self.worker = MemoryWorker()
         self.clients: list[Client] = []
+        self.done: list[Client] = []  # clients that were judged already
         self._origins: list[Origin] = []
         self.publish(plan)
 

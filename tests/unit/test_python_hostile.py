@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pygw._core import variant
 from pygw._core.runtimes import python as runtime
+from tests.unit.hostile import serves_on
 from tests.unit.memory import GET, Gate
 from tests.unit.python_hooks import Turns, python, waiting
 from tests.unit.test_python_hooks import function_of
@@ -204,33 +204,20 @@ def hook_of(head: str, code: str) -> str:
     )
 
 
-ENOUGH = 100 if variant.DEBUG else 1000  # a debug build looks at memory in each of them
-
-
-def serves_on(turns: Turns, gate: Gate, count: int = ENOUGH, body: bytes = b"fine") -> None:
-    """The next requests are answered, byte by byte, as if nothing had been."""
-    client = gate.client()
-    for _ in range(count // 50):
-        turns.do(lambda: client.send(GET * 50))
-    answers = client.answers()
-    assert [one.status for one in answers] == [200] * count
-    assert {one.body for one in answers} == {body}
-
-
 def ends(turns: Turns, gate: Gate, entry: Any, status: int, seen: bytes = b"") -> None:
     """The hostile request, twice; then the rest of what it left behind, then 1 000 others."""
-    serves_on(turns, gate, 50)
+    serves_on(gate, 50, do=turns.do)
     for _ in range(2):
         client = turns.do(lambda: gate.client(BAD))
         for _ in range(20):
             turns.do(lambda: gate.advance(5))  # more than DEADLINE_MS
         assert client.answer.status == status
         assert client.answer.body == seen or status != 200
-    serves_on(turns, gate)
+    serves_on(gate, do=turns.do)
     function_of(entry).stop.append(1)
     turns.until(lambda: runtime.strays_running() == 0, gate)
     gc.collect()
-    serves_on(turns, gate, 50)
+    serves_on(gate, 50, do=turns.do)
 
 
 @pytest.mark.filterwarnings("ignore")
