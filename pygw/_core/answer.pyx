@@ -112,8 +112,9 @@ cdef void answer_throttle(exchange_t* x) noexcept nogil:
     cdef uint64_t bytes
     if up == NULL or x.flags & XF_GATHER_RESPONSE:
         return
-    if x.down.queued >= WRITE_HIGH:
-        x.down.ops.flush(x.down)         # what is only gathered does not count as slow
+    # What is only gathered does not count as slow, and no drain tells of it when it has left.
+    if x.down.queued >= WRITE_HIGH or (up.paused and x.down.queued):
+        x.down.ops.flush(x.down)
     bytes = side.arrived.bytes + side.hand.bytes + side.passed.bytes + x.down.queued
     if bytes >= WRITE_HIGH:
         up.ops.pause(up)

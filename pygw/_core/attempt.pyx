@@ -257,8 +257,9 @@ cdef void attempt_throttle(exchange_t* x) noexcept nogil:
     if unlikely(x.flags & XF_GATHER_REQUEST):
         return
     if up != NULL:
-        if up.queued >= WRITE_HIGH:
-            up.ops.flush(up)             # what is only gathered does not count as slow
+        # What is only gathered does not count as slow, and no drain tells of it when it has left.
+        if up.queued >= WRITE_HIGH or (x.down.paused and up.queued):
+            up.ops.flush(up)
         bytes += up.queued
     if bytes >= WRITE_HIGH:
         x.down.ops.pause(x.down)

@@ -33,6 +33,10 @@ cdef int slices_add(buffers_t* home, slices_t* q, buffer_t* buffer,
                     const char* ptr, uint32_t size) noexcept nogil
 # Moves all of `source` behind `q`.
 cdef void slices_move(slices_t* q, slices_t* source) noexcept nogil
+# Moves the first `size` bytes of `source`, or all, behind `q`. A slice is cut where `size` ends;
+# out of memory it goes as a whole.
+cdef void slices_take(buffers_t* home, slices_t* q, slices_t* source,
+                      uint64_t size) noexcept nogil
 # Appends further references to the same bytes. 0 or E_CORE_MEMORY.
 cdef int slices_share(buffers_t* home, slices_t* q, const slices_t* source) noexcept nogil
 # Drops `size` bytes from the front.

@@ -144,6 +144,25 @@ cdef void slices_move(slices_t* q, slices_t* source) noexcept nogil:
     source.bytes = 0
 
 
+cdef void slices_take(buffers_t* home, slices_t* q, slices_t* source,
+                      uint64_t size) noexcept nogil:
+    cdef slices_t one
+    while size and source.first != NULL:
+        one.first = one.last = source.first
+        one.bytes = one.first.len
+        if one.bytes > size and slices_add(home, q, one.first.buffer, one.first.ptr,
+                                           <uint32_t>size) == 0:
+            slices_skip(home, source, size)
+            return
+        source.first = one.first.next
+        if source.first == NULL:
+            source.last = NULL
+        source.bytes -= one.bytes
+        one.first.next = NULL
+        size -= min(size, one.bytes)
+        slices_move(q, &one)
+
+
 cdef int slices_share(buffers_t* home, slices_t* q, const slices_t* source) noexcept nogil:
     cdef slice_t* s = source.first
     cdef int error

@@ -14,7 +14,7 @@ from pygw._core.types.memory cimport slices_t
 from pygw._core.types.stream cimport stream_t, stream_on_t
 from pygw._core.types.address cimport address_t
 from pygw._core.types.exchange cimport (
-    exchange_t, host_t, plan_t, listener_conf_t, verdict_t)
+    exchange_t, host_t, plan_t, listener_conf_t, verdict_t, PHASE_REQUEST_BODY)
 
 # The request head is complete and valid: routing and the request chain run. May end the exchange.
 cdef void exchange_begin(exchange_t* x) noexcept nogil
@@ -30,9 +30,13 @@ cdef void exchange_attempt_failed(exchange_t* x, int error) noexcept nogil
 cdef void exchange_tunnel_ended(exchange_t* x, uint64_t bytes_up, uint64_t bytes_down,
                                 int error) noexcept nogil
 
+# Body of the response moves on as far as its filters and the client let it. May end the exchange.
+cdef void exchange_pump_response(exchange_t* x) noexcept nogil
+
 # What a downstream stream reports to (stream_t.on).
 cdef const stream_on_t* exchange_on_down() noexcept nogil
 # For filters. The verdict of a filter that answered WAIT in `phase`; body it wants to emit goes
 # into exchange_hand(x, phase) before. Legal in any callback of the worker's loop until `cancel`.
 cdef void exchange_resume(exchange_t* x, int phase, verdict_t verdict) noexcept nogil
-cdef slices_t* exchange_hand(exchange_t* x, int phase) noexcept nogil
+cdef inline slices_t* exchange_hand(exchange_t* x, int phase) noexcept nogil:
+    return &x.request_side.hand if phase == PHASE_REQUEST_BODY else &x.response_side.hand

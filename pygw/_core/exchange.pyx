@@ -24,6 +24,7 @@ from pygw._core.forwarding cimport forwarding_begin
 from pygw._core.gather cimport gather_request, gather_response
 from pygw._core.half cimport half_cut
 from pygw._core.ids cimport ids_t
+from pygw._core.steps cimport steps_leave, steps_take
 from pygw._core.router cimport router_take
 from pygw._core.split cimport split_begin
 from pygw._core.stats cimport stat_add, ST_REQUESTS, ST_REFUSED_HEADS
@@ -40,6 +41,8 @@ cdef void exchange_end(exchange_t* x) noexcept nogil:
     attempt_end(x, False)
     if x.total.link != NULL:
         host.timer_detach(host, &x.total)
+    if unlikely(x.step_link != NULL):
+        steps_leave(x)
     exchange_count(x)
     chain_log(x)
     if unlikely(x.bill != NULL):
@@ -265,14 +268,14 @@ cdef void response_verdict(exchange_t* x, verdict_t verdict) noexcept nogil:
         x.host.timer_disarm(x.host, &x.total)
         x.host.tunnel_start(x)
     else:
-        response_pump(x)
+        exchange_pump_response(x)
 
 
 cdef void response_on_body(stream_t* s, slices_t* slices) noexcept nogil:
     cdef exchange_t* x = <exchange_t*>s.sink
     x.response_side.rested = False
     slices_move(&x.response_side.arrived, slices)
-    response_pump(x)
+    exchange_pump_response(x)
 
 
 # Nothing more is at hand: what a filter keeps only to make larger pieces is called for.
@@ -280,7 +283,7 @@ cdef void response_on_rest(stream_t* s) noexcept nogil:
     cdef exchange_t* x = <exchange_t*>s.sink
     x.response_side.rested = True
     if unlikely(x.flags & XF_HELD):
-        response_pump(x)
+        exchange_pump_response(x)
 
 
 # The upstream half is over: its stream serves others while the client still reads.
@@ -288,7 +291,7 @@ cdef void response_on_end(stream_t* s) noexcept nogil:
     cdef exchange_t* x = <exchange_t*>s.sink
     x.response_side.end_arrived = True
     attempt_end(x, x.attempt.flags & AF_END_SENT)
-    response_pump(x)
+    exchange_pump_response(x)
 
 
 cdef void response_on_fault(stream_t* s, int error) noexcept nogil:
@@ -300,7 +303,7 @@ cdef inline bint response_held(exchange_t* x) noexcept nogil:
     return (x.flags & XF_HELD and x.response_side.rested and not x.response_side.last_given)
 
 
-cdef void response_pump(exchange_t* x) noexcept nogil:
+cdef void exchange_pump_response(exchange_t* x) noexcept nogil:
     cdef side_t* side = &x.response_side
     cdef verdict_t verdict
     cdef bint last
@@ -318,8 +321,12 @@ cdef void response_pump(exchange_t* x) noexcept nogil:
             response_send(x)
             return
         side.rested = False
+    if likely(not x.flags & XF_STEPPED):
+        slices_move(&side.hand, &side.arrived)
+    elif not steps_take(x, &last):
+        response_send(x)                             # goes on when its turn comes
+        return
     x.flags &= ~<uint32_t>XF_HELD                    # whoever still keeps something says so again
-    slices_move(&side.hand, &side.arrived)
     side.last_given |= last
     side.running = True
     verdict = chain_body(x, PHASE_RESPONSE_BODY, 0, &side.hand, last)
@@ -339,7 +346,7 @@ cdef void response_body_verdict(exchange_t* x, verdict_t verdict) noexcept nogil
     side.end_passed = side.last_given
     if (side.arrived.first != NULL or (side.end_arrived and not side.last_given)
             or response_held(x)):
-        response_pump(x)                             # came while a filter waited
+        exchange_pump_response(x)                             # came while a filter waited
     else:
         response_send(x)
 
@@ -444,12 +451,6 @@ cdef void exchange_on_total(timer_t* t) noexcept nogil:
 
 
 # --- suspension -----------------------------------------------------------------------------------
-
-
-cdef slices_t* exchange_hand(exchange_t* x, int phase) noexcept nogil:
-    if phase == PHASE_REQUEST_BODY:
-        return &x.request_side.hand
-    return &x.response_side.hand
 
 
 cdef void exchange_resume(exchange_t* x, int phase, verdict_t verdict) noexcept nogil:

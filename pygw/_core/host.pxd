@@ -21,6 +21,7 @@ from pygw._core.ids cimport ids_t
 from pygw._core.listener cimport listeners_t
 from pygw._core.malformed cimport malformed_t
 from pygw._core.mirror cimport mirrors_t
+from pygw._core.steps cimport steps_t
 from pygw._core.pool cimport pools_t
 from pygw._core.relay cimport relays_t
 from pygw._core.resolver cimport resolver_t
@@ -40,6 +41,7 @@ cdef struct worker_t:
     timer_t heartbeat
     buffers_t buffers
     deflaters_t deflaters
+    steps_t steps
     transports_t transports
     wheel_t wheel
     loop_clock_t clock

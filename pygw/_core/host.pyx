@@ -20,7 +20,7 @@ from pygw._core.deflater cimport deflaters_init, deflaters_fini
 from pygw._core.detached cimport detacheds_fini, detacheds_init, detacheds_stop
 from pygw._core.down cimport down_t, down_of_stream, downs_init, downs_fini, DOWN_TUNNEL
 from pygw._core.downstream cimport downs_drain, downs_stop, down_exchange_done
-from pygw._core.exchange cimport exchange_tunnel_ended
+from pygw._core.exchange cimport exchange_pump_response, exchange_tunnel_ended
 from pygw._core.fault cimport E_CORE_MEMORY, E_CORE_STOPPED
 from pygw._core.hook_cache cimport hook_cache_fini, hook_cache_forget, hook_cache_init
 from pygw._core.hooks cimport hooks_fini, hooks_init, hooks_load, hooks_release
@@ -29,6 +29,7 @@ from pygw._core.listener cimport (
     listeners_init, listeners_fini, listeners_close, listeners_resume)
 from pygw._core.malformed cimport malformed_init, malformed_is, malformed_note
 from pygw._core.mirror cimport mirrors_fini, mirrors_init
+from pygw._core.steps cimport steps_fini, steps_init
 from pygw._core.pins cimport pins_move
 from pygw._core.pool cimport (
     pool_t, pools_init, pools_fini, pools_stop, pool_bound, pool_get, pool_unref,
@@ -199,6 +200,7 @@ cdef void host_fill(worker_t* w) noexcept nogil:
     h.ids = &w.ids
     h.buffers = &w.buffers
     h.deflaters = &w.deflaters
+    h.steps = &w.steps
     h.hooks = &w.hooks
     h.detacheds = &w.detacheds
     h.mirrors = &w.mirrors
@@ -219,6 +221,7 @@ cdef int host_init(worker_t* w, uv_loop_t* loop, uint64_t* counters, int log_fd)
     detacheds_init(&w.detacheds, &w.host, on_detached_unpin)
     mirrors_init(&w.mirrors, &w.host)
     deflaters_init(&w.deflaters, &w.buffers)
+    steps_init(&w.steps, &w.host, exchange_pump_response)
     transports_init(&w.transports, loop, &w.buffers)
     w.transports.connect = transport_connect
     wheel_init(&w.wheel, 0)
@@ -362,6 +365,7 @@ cdef uint64_t host_open(worker_t* w) noexcept nogil:
 
 cdef void host_close(worker_t* w) noexcept nogil:
     timer_detach(&w.wheel, &w.heartbeat)
+    steps_fini(&w.steps)
     if w.plan != NULL:
         w.plan.refs -= 1
         BUG_ON(w.plan.refs != 0)

@@ -75,6 +75,8 @@ cdef enum:
     GZIP_STREAMS_MAX = 1024        # compressed at once; more leave as they are
     GZIP_STREAM_BYTES = 524288     # memory of one stream's compressor, at most
     GZIP_SPARE = 16                # compressors kept ready for reuse
+    STEPS_TURN = 65536              # bytes of content that are compressed in one turn of the loop
+    STEPS_ONE = 16384              # of them of one response, before those that wait
     # hooks
     HOOK_ERROR_MAX = 1024          # bytes of a failed run's message
     HOOK_CODE_MAX = 16777216       # bytes of one hook's source

@@ -17,7 +17,7 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         " detached exchange exchange_memory filters/* forwarding gather headers hook_body"
         " hook_cache hook_mask hook_run hooks"
         " http1_check http1_chunk http1_line http1_read http1_write ids log_line mirror pairs part"
-        " path reply retarget router server_timing split standing template",
+        " path reply retarget router server_timing split standing steps template",
         "runtimes/*",
         "access_log clock down down_answer downstream inlet listener malformed outlet pins pool"
         " relay resolver timer transport transport_memory transport_uv upstream",

@@ -17,7 +17,8 @@
 # If-None-Match and If-Match before the service sees them, and a 304 has the tag that the client
 # asked with.
 #
-# Content is compressed as it comes and leaves, flushed, when nothing more is at hand (XF_HELD).
+# Content is compressed as it comes, so much a turn (XF_STEPPED), and leaves, flushed, when nothing
+# more is at hand (XF_HELD).
 
 from pygw._core.part cimport Part
 from pygw._core.types.exchange cimport filter_t

@@ -25,7 +25,8 @@ from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_text
 from pygw._core.stats cimport (
     stat_add, ST_GZIP_BYTES_IN, ST_GZIP_BYTES_OUT, ST_GZIP_FULL, ST_GZIP_RESPONSES)
 from pygw._core.types.exchange cimport (
-    exchange_t, filter_t, filter_ops_t, verdict_t, VERDICT_NEXT, VERDICT_ABORT, XF_HELD)
+    exchange_t, filter_t, filter_ops_t, verdict_t, VERDICT_NEXT, VERDICT_ABORT, XF_HELD,
+    XF_STEPPED)
 from pygw._core.types.header cimport (
     header_t, headers_t, span_t, HF_HOP, HF_REMOVED, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_OTHER)
 from pygw._core.types.memory cimport arena_t, slices_t
@@ -311,6 +312,7 @@ cdef verdict_t gzip_response(exchange_t* x, const filter_t* f) noexcept nogil:
             stat_add(x.host.counters, ST_GZIP_FULL, 1)
             return VERDICT_NEXT
         stat_add(x.host.counters, ST_GZIP_RESPONSES, 1)
+        x.flags |= XF_STEPPED
     error = head_edit(x, s, tag)
     return VERDICT_NEXT if error == 0 else failed(x, error)
 

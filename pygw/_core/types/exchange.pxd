@@ -56,6 +56,8 @@ ctypedef void (*filter_free_fn)(void* conf) noexcept nogil
 # be dropped. A filter that changes bytes of every body sets `edits_*`: the length is then not
 # announced. One that decides by the response calls chain_edit_response in its response phase
 # instead, and leaves alone the bodies of those it did not announce.
+# A response body filter that computes for each byte sets XF_STEPPED in its response phase: the body
+# comes in steps, so that no turn of the loop lasts long.
 # A response body filter that keeps bytes only for the sake of fewer, larger pieces sets XF_HELD:
 # it is called with an empty queue (`last` False) when nothing more is at hand, so that nothing is
 # delayed. Others hear that call as well.
@@ -207,6 +209,7 @@ cdef enum exchange_flag:
     XF_GATHER_REQUEST = 4096          # a filter waits for the whole request body
     XF_GATHER_RESPONSE = 8192         # the same for the response's
     XF_DETACHED = 16384               # it has no client: detached.pxd
+    XF_STEPPED = 32768                # its response body goes through its chain in steps: steps.pxd
 
 # One request with its response. Taken from the worker's freelist when the first byte of a head
 # arrives, given back after its log phase.
@@ -236,6 +239,8 @@ cdef struct exchange_t:
     slices_t replay                   # own: the request body as sent, while XF_REPLAYABLE
     attempt_t attempt
     timer_t total                     # the route's total_ms
+    exchange_t* step_next             # borrow(steps, while it waits)
+    exchange_t** step_link            # borrow(steps, while it waits): what points here; else NULL
     void** slots                      # arena: one word for each filter, zeroed
     void* vars                        # arena: var_t of hook.pxd; what hooks keep here
     bill_t* bill                      # arena: where its time goes; NULL: it is not timed
@@ -279,6 +284,7 @@ cdef struct host_t:
     void* ids                         # borrow(worker, for ever): ids_t of ids.pxd
     buffers_t* buffers                # borrow(worker, for ever)
     void* deflaters                   # borrow(worker, for ever): deflaters_t of deflater.pxd
+    void* steps                       # borrow(worker, for ever): steps_t of steps.pxd
     void* hooks                       # borrow(worker, for ever): hooks_t of hook.pxd
     void* detacheds                   # borrow(worker, for ever): detacheds_t of detached.pxd
     bill_head_t* bill                 # borrow(worker, for ever): bills.pxd
