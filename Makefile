@@ -25,7 +25,7 @@ SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc 
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 .PHONY: help run test test-release test-debug test-asan coverage lint docs schema build clean
-.PHONY: build-debug pytest-release pytest-others pytest-units pytest-debug
+.PHONY: build-debug pytest-others pytest-units pytest-debug
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -41,15 +41,13 @@ test: build build-debug $(VENV)/with-test  ## run the whole suite, and DEBUG_TES
 	@echo "two of three parts run at once; the output of each comes when it is over"
 	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-others pytest-debug pytest-units
 
-test-release: build pytest-release  ## run the suite on the release build
+test-release: build $(VENV)/with-test  ## run the suite on the release build
+	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-others pytest-units
 
 test-debug: build-debug pytest-debug  ## run DEBUG_TESTS with BUG_ON and the malloc arena on
 
 build-debug: $(VENV)/with-test
 	PYGW_BUILD=debug $(SET_UP) build
-
-pytest-release: $(VENV)/with-test
-	$(PY) -m pytest $(PYTEST_ARGS)
 
 pytest-others: $(VENV)/with-test
 	$(PY) -m pytest --ignore=tests/unit $(PYTEST_ARGS)
