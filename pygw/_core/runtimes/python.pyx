@@ -6,6 +6,7 @@
 # Read next: ../types/hook.pxd, python_view.pxd, python_task.pxd.
 """The runtime of Python hooks."""
 
+import logging
 import traceback
 from asyncio import get_running_loop, iscoroutine
 
@@ -27,7 +28,7 @@ from pygw._core.runtimes.python_view cimport (
     Request, view_begin, view_end, view_last, view_response)
 from pygw._core.types.exchange cimport PHASE_LOG, PHASE_RESPONSE
 from pygw._core.types.hook cimport *
-from pygw._core.runtimes import python_code
+from pygw._core.runtimes import python_code, python_task
 from pygw._core.runtimes.python_scope import loop_thread_is
 
 cdef extern from "Python.h" nogil:
@@ -56,6 +57,7 @@ cdef runtime_ops_t ops
 cdef uint8_t nothing                  # the state: none is needed
 cdef object loop_here                 # what ran last, and on which thread
 cdef unsigned long loop_ident
+told = False                          # that async hooks are slower here
 cdef int strays                       # runs that go on although their exchange is over
 
 
@@ -338,10 +340,22 @@ cdef int python_load(void* state, hook_t* hook, char* error, uint32_t size) noex
         text = str(why).encode(errors="replace")[:size - 1]
         memcpy(error, <const char*>text, len(text) + 1)       # COPY: the text is Python's
         return E_CORE_INTERNAL
+    if loaded.made.may_wait:
+        tasks_told()
     Py_INCREF(loaded)
     loaded.c.owner = <PyObject*>loaded
     hook.loaded = &loaded.c
     return 0
+
+
+def tasks_told() -> None:
+    """Says once in a process that async hooks are slower here, if they are."""
+    global told
+    if python_task.missing is not None and not told:
+        told = True
+        logging.getLogger("pygw.hooks").warning(
+            "async hooks run as tasks of asyncio itself, which costs a microsecond more a call: %s",
+            python_task.missing)
 
 
 cdef void python_release(void* state, hook_t* hook) noexcept with gil:

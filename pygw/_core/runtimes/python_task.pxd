@@ -11,11 +11,15 @@ cdef class HookTask:
     cdef public object _callbacks     # None or pairs of callback and context
     cdef public bint _must_cancel
     cdef object coro, context, loop, answer, error, message, name
+    cdef object task                  # asyncio's own, where that runs it; or None
     cdef int cancels
     cdef bint over, known
 
     # Runs to the first place where it waits. True: it is over already, and `ended` was not called.
     cdef bint begin(self) except -1
+    cdef bint begin_stock(self) except -1
+    cdef int stock_ends(self) except -1
+    cdef object stock_step(self, object value, object error)
     # Around each step but the first: where it runs (hook_enter) and is left.
     cdef void step_begins(self) noexcept
     cdef void step_ends(self) noexcept

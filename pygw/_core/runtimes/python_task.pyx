@@ -8,14 +8,19 @@
 It does what asyncio.Task does (CPython's Modules/_asynciomodule.c says it best), with these
 differences: the first step runs at once; the end is told by a call instead of a turn of the loop;
 KeyboardInterrupt and SystemExit of a hook are its answer and do not end the process.
+
+That rests on three functions of asyncio and on what its tasks look like from inside, which hold for
+the versions of Python in ``PROVEN``. On any other, and when they are not there, a coroutine runs as
+asyncio's own task (``Steps``): slower, one turn later where tasks cannot begin at once, and right.
 """
 
 import asyncio
+import sys
 from asyncio import CancelledError
-from _asyncio import _enter_task, _leave_task, _register_task
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
+from pygw._core.check cimport unlikely
 
 cdef extern from "Python.h":
     int PYGEN_RETURN
@@ -23,6 +28,67 @@ cdef extern from "Python.h":
     object PyContext_CopyCurrent()
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
+
+
+PROVEN = ((3, 11), (3, 12), (3, 13))
+
+
+def missing_of(version: tuple[int, int]) -> str | None:
+    """Why coroutines run as asyncio's own tasks on this version of Python; None: they need not."""
+    name = ".".join(map(str, version))
+    if version not in PROVEN:
+        return f"the tasks of Python {name} are not proven with it"
+    try:
+        from _asyncio import _enter_task, _leave_task, _register_task
+    except ImportError as error:
+        return f"this Python {name} has other tasks ({error})"
+    return None
+
+
+missing = missing_of(sys.version_info[:2])
+cdef bint stock = missing is not None   # coroutines run as asyncio's own tasks
+if not stock:
+    from _asyncio import _enter_task, _leave_task, _register_task
+
+
+def stock_tasks(bint wanted):
+    """From now on coroutines begin as asyncio's own tasks, or not: for tests. What was before."""
+    global stock
+    before = stock
+    stock = wanted
+    return before
+
+
+# What asyncio's own task runs instead of the coroutine: each step of it is one of the HookTask's.
+cdef class Steps:
+    """A coroutine as asyncio's own task sees it."""
+
+    cdef HookTask of
+
+    def __await__(self):
+        return self
+
+    def send(self, value):
+        """One step."""
+        return self.of.stock_step(value, None)
+
+    def throw(self, kind, value=None, place=None):
+        """One step, which begins with this error."""
+        error = kind if isinstance(kind, BaseException) else value or kind()
+        return self.of.stock_step(None, error)
+
+    def close(self):
+        """No further step."""
+        if self.of.coro is not None:
+            self.of.coro.close()
+
+    @property
+    def __name__(self):
+        return "hook"
+
+    @property
+    def __qualname__(self):
+        return "hook"
 
 
 cdef class HookTask:
@@ -37,6 +103,8 @@ cdef class HookTask:
 
     cdef bint begin(self) except -1:
         cdef object outer = None
+        if unlikely(stock):
+            return self.begin_stock()
         PyContext_Enter(self.context)
         try:
             try:
@@ -58,6 +126,48 @@ cdef class HookTask:
             self.known = True
             _register_task(self)
         return self.over
+
+    cdef bint begin_stock(self) except -1:
+        cdef Steps steps = Steps.__new__(Steps)
+        steps.of = self
+        if sys.version_info >= (3, 12) and asyncio.current_task(self.loop) is None:
+            self.task = asyncio.Task(steps, loop=self.loop, eager_start=True)
+        else:
+            self.task = self.loop.create_task(steps)
+        if self.task.done():
+            self.stock_ends()
+            return True
+        self.task.add_done_callback(self._stock_done)
+        return False
+
+    # KeyboardInterrupt and SystemExit would go through the task and end the loop.
+    cdef object stock_step(self, object value, object error):
+        self.step_begins()
+        try:
+            if error is None:
+                return self.coro.send(value)
+            return self.coro.throw(error)
+        except StopIteration as stop:
+            self.answer = stop.value
+        except BaseException as raised:
+            self.error = raised
+        finally:
+            self.step_ends()
+        self.over, self.coro = True, None
+        if self.error is not None and isinstance(self.error, (Exception, CancelledError)):
+            raise self.error
+        raise StopIteration
+
+    cdef int stock_ends(self) except -1:
+        self.over = True
+        if not self.task.cancelled():
+            self.task.exception()                               # looked at: nobody else does
+        return 0
+
+    def _stock_done(self, task):
+        self.stock_ends()
+        self.finish()
+        self.ended()
 
     # A later step; its callback runs in `context` already.
     cdef int step(self, object error) except -1:
@@ -160,6 +270,8 @@ cdef class HookTask:
         """As asyncio.Task.cancel: False when it is over."""
         if self.over:
             return False
+        if self.task is not None:
+            return self.task.cancel(msg)
         self.cancels += 1
         self.message = msg
         # anyio's scopes know their own cancellations by the message: it goes on as it came.
