@@ -16,6 +16,7 @@ class Ran(NamedTuple):
     params: dict[str, str]
     client: str
     targets: list[tuple[str, str]]
+    aside: list[str]
     sent: list[bytes]
     answer: bytes
     steps: list[Step]

@@ -68,8 +68,9 @@ class Ran(NamedTuple):
     """What became of a request. `cause` is `-` when nothing went wrong.
 
     `targets` are the attempts in order, each with its upstream's name and the target's URL; `sent`
-    are the bytes that services got, `answer` those that the client got. `lost` counts filters'
-    calls that there was no room to record.
+    are the bytes that services got, `answer` those that the client got. `aside` names the upstreams
+    of what was sent beside the request, once a time: copies, and what hooks fetch. `lost` counts
+    filters' calls that there was no room to record.
     """
 
     status: int
@@ -78,6 +79,7 @@ class Ran(NamedTuple):
     params: dict
     client: str
     targets: list
+    aside: list
     sent: list
     answer: bytes
     steps: list
@@ -95,6 +97,8 @@ cdef struct dry_t:
     target_t* tried[16]       # plan: DRY_ATTEMPTS_MAX
     span_t tried_upstream[16] # plan: DRY_ATTEMPTS_MAX
     uint32_t tried_count
+    span_t aside[16]          # plan: DRY_ATTEMPTS_MAX
+    uint32_t aside_count
     bint done                 # the exchange ended; what follows is what it ended with
     uint32_t status
     int error
@@ -110,7 +114,11 @@ cdef inline dry_t* dry_of(host_t* h) noexcept nogil:
 
 cdef void on_attempt(exchange_t* x) noexcept nogil:
     cdef dry_t* d = dry_of(x.host)
-    if d.tried_count < DRY_ATTEMPTS_MAX and not x.flags & XF_DETACHED:
+    if x.flags & XF_DETACHED:
+        if d.aside_count < DRY_ATTEMPTS_MAX:
+            d.aside[d.aside_count] = x.upstream.name
+            d.aside_count += 1
+    elif d.tried_count < DRY_ATTEMPTS_MAX:
         d.tried[d.tried_count] = x.attempt.target
         d.tried_upstream[d.tried_count] = x.upstream.name
         d.tried_count += 1
@@ -411,7 +419,8 @@ cdef class DryRun:
     cdef int forget(self) except -1:
         self.services = []
         trace_clear(&self.d.trace)
-        self.d.tried_count = self.d.record_used = self.d.param_count = self.d.status = 0
+        self.d.tried_count = self.d.aside_count = self.d.record_used = 0
+        self.d.param_count = self.d.status = 0
         self.d.done = False
         self.d.error = 0
         self.d.route = span(NULL, 0)
@@ -436,6 +445,7 @@ cdef class DryRun:
             lines[0],
             [(text_of(self.d.tried_upstream[i]), text_of(self.d.tried[i].url))
              for i in range(self.d.tried_count)],
+            [text_of(self.d.aside[i]) for i in range(self.d.aside_count)],
             sent,
             answer,
             steps,

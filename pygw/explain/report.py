@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pygw._core.dry_run import DryRun, Ran, Step
+from pygw._core.dry_run import ANSWER, DryRun, Ran, Step
 from pygw._core.matcher import Matcher
 
 from ..config.choices import SHARES
@@ -21,6 +21,7 @@ from ..config.load import Loaded
 from ..config.model.middleware import Middleware
 from ..config.networks import NetworkFile
 from ..plan import build_plan, serialise_plan
+from ..plan.filters import is_on
 from .effects import Picture, changes
 from .misses import near_misses
 from .predicate import conditions_of, hosts_of, path_of, told_networks
@@ -49,10 +50,13 @@ class Explainer:
         """Give the data plane's memory back."""
         self.run.close()
 
-    def report(self, request: Request, body: bytes = b"") -> Json:
-        """What becomes of the request and its body; plain data, secrets masked."""
+    def report(self, request: Request, body: bytes = b"", answer: bytes = ANSWER) -> Json:
+        """What becomes of the request and its body, and of the bytes that a service answers.
+
+        Plain data, secrets masked.
+        """
         asked = request.head + body
-        ran = self.run.ask(asked, request.peer)
+        ran = self.run.ask(asked, request.peer, answer=answer)
         out: Json = {
             "request": {
                 "method": request.method,
@@ -77,6 +81,8 @@ class Explainer:
             out["filters"] = self._filters(place, ran)
             if ran.targets or planned["upstream"] is not None:
                 out["upstream"] = self._upstream(planned, asked, request.peer, ran)
+                if not ran.targets:
+                    out["upstream"]["why"] = f"not reached: {_reason(out['filters'])}"
         if ran.sent:
             out["forwarded"] = _text(ran.sent[0].partition(b"\r\n\r\n")[0]).split("\r\n")
         masked: Json = self.loaded.secrets.mask(out)
@@ -94,10 +100,15 @@ class Explainer:
         entries = self.loaded.config.routes[place].middleware
         stopped = next((s.place for s in ran.steps if s.verdict in ("reply", "abort")), None)
         out = []
-        for number, entry in enumerate(entries):
+        number = -1
+        for entry in entries:
+            one: Json = {"filter": filter_name(entry), "verdict": "next", "does": []}
+            if not is_on(entry):
+                out.append(one | {"verdict": "off"})
+                continue
+            number += 1  # its place in the plan
             own = [step for step in ran.steps if step.place == number]
             asked = stopped is None or number <= stopped
-            one: Json = {"filter": filter_name(entry), "verdict": "next", "does": []}
             for step in own:
                 if step.verdict != "next":
                     one["verdict"] = step.verdict
@@ -119,15 +130,12 @@ class Explainer:
             "shares": shares,
             "target": ran.targets[0][1] if ran.targets else None,
             "pinned": False,
-            "why": "not reached: " + _reason(ran) if not ran.targets else "",
+            "why": "",
             "eligible": [],
             "mirrors": [],
         }
         if not ran.targets:
             return out
-        out["mirrors"] = [
-            {"to": one["to"], "share": one["share"] / SHARES} for one in planned.get("mirrors", ())
-        ]
         upstream = next(one for one in self.plan["upstreams"] if one["name"] == name)
         best = min(one.get("priority", 0) for one in upstream["targets"])
         out["eligible"] = [
@@ -135,12 +143,21 @@ class Explainer:
             for one in upstream["targets"]
             if one.get("priority", 0) == best
         ]
-        again = [self.run.ask(asked, peer).targets[:1] for _ in range(LOOKS)]
-        same = all(one == ran.targets[:1] for one in again)
+        again = [self.run.ask(asked, peer) for _ in range(LOOKS)]
+        out["mirrors"] = [_mirror(one, [ran, *again]) for one in planned.get("mirrors", ())]
+        same = all(one.targets[:1] == ran.targets[:1] for one in again)
         sure = len(out["eligible"]) == 1 or _by_request(upstream, asked)
         out["pinned"] = same and sure and len(shares) == 1
         out["why"] = _choice(upstream, out, len(shares) > 1)
         return out
+
+
+def _mirror(planned: Plan, runs: Sequence[Ran]) -> Json:
+    """A mirror, and whether it gets a copy of this request: None where chance decides."""
+    copied: bool | None = any(planned["to"] in one.aside for one in runs)
+    if 0 < planned["share"] < SHARES:
+        copied = None if copied or planned["share"] * len(runs) < 3 * SHARES else False
+    return {"to": planned["to"], "share": planned["share"] / SHARES, "copied": copied}
 
 
 def _by_request(upstream: Plan, asked: bytes) -> bool:
@@ -172,10 +189,10 @@ def _outcome(ran: Ran) -> str:
     return "answered" if ran.route is not None else "refused"
 
 
-def _reason(ran: Ran) -> str:
-    for step in ran.steps:
-        if step.verdict in ("reply", "abort"):
-            return f"filter {step.place + 1} answers before"
+def _reason(filters: Sequence[Json]) -> str:
+    for number, one in enumerate(filters, 1):
+        if one["verdict"] in ("reply", "abort"):
+            return f"filter {number} answers before"
     return "the request is refused before"
 
 

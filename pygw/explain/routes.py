@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..config.choices import SHARES
 from ..config.model import Config
 from ..config.model.middleware import Middleware
 from .predicate import Plan, conditions_of, hosts_of, path_of, rank
 
 Row = dict[str, Any]
 
-COLUMNS = ("methods", "host", "path", "conditions", "upstream", "middleware", "route")
+COLUMNS = ("methods", "host", "path", "conditions", "upstream", "mirrors", "middleware", "route")
+TITLES = {"mirrors": "MIRROR"}
 
 
 def rows_of(config: Config, plan: Plan) -> list[Row]:
@@ -32,6 +34,7 @@ def rows_of(config: Config, plan: Plan) -> list[Row]:
                 "path": path_of(planned),
                 "conditions": conditions_of(planned),
                 "upstream": upstreams_of(planned),
+                "mirrors": mirrors_of(planned),
                 "middleware": [filter_name(entry) for entry in route.middleware],
             }
             found.append((rank(planned, host), place, row))
@@ -49,16 +52,23 @@ def upstreams_of(planned: Plan) -> dict[str, int]:
     return {one["to"]: one["weight"] for one in upstream}
 
 
+def mirrors_of(planned: Plan) -> dict[str, float]:
+    """The upstreams that get copies of a route's requests, with the share of them, 1 for all."""
+    return {one["to"]: one["share"] / SHARES for one in planned.get("mirrors", ())}
+
+
 def filter_name(entry: Middleware) -> str:
     """The name of a filter as the configuration writes it."""
     return next(iter(entry.model_fields_set))
 
 
 def render_rows(rows: Sequence[Row]) -> str:
-    """The rows as columns that stand below each other, with a line of titles."""
-    cells = [[title.upper() for title in COLUMNS]]
-    cells += [[_cell(row, column) for column in COLUMNS] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(COLUMNS))]
+    """The rows as columns that stand below each other, with a line of titles; no column for
+    mirrors where no route has one."""
+    columns = [one for one in COLUMNS if one != "mirrors" or any(row[one] for row in rows)]
+    cells = [[TITLES.get(one, one.upper()) for one in columns]]
+    cells += [[_cell(row, column) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         for line in cells
@@ -71,6 +81,10 @@ def _cell(row: Row, column: str) -> str:
     if column == "upstream":
         shared = len(value) > 1
         return _listed(f"{name} {weight}" if shared else name for name, weight in value.items())
+    if column == "mirrors":
+        return _listed(
+            name if share == 1 else f"{name} {share * 100:g}%" for name, share in value.items()
+        )
     if column in ("methods", "host") and not value:
         return "*"
     if isinstance(value, list):

@@ -56,6 +56,8 @@ def _filters(filters: list[Json]) -> list[str]:
     out = []
     for number, one in enumerate(filters, 1):
         does = "; ".join(one["does"])
+        if one["verdict"] == "off":
+            does = "is off"
         if one["verdict"] == "not reached":
             does = f"not reached{f', but {does}' if does else ''}"
         out.append(f"{number:2} {one['filter'].ljust(width)}  {does or 'changes nothing'}")
@@ -74,11 +76,17 @@ def _upstream(upstream: Json | None) -> list[str]:
         out = [f"split: {split}"]
     else:
         out = [name]
-    copies = [f"copies of {one['share']:.2%} to {one['to']}" for one in upstream["mirrors"]]
+    copies = [_copies(one) for one in upstream["mirrors"]]
     if upstream["pinned"]:
         return [*out, f"{upstream['target']} ({upstream['why']})", *copies]
     urls = ", ".join(one["url"] for one in upstream["eligible"])
     return [*out, f"{urls} ({upstream['why']})", *copies]
+
+
+def _copies(mirror: Json) -> str:
+    if mirror["copied"] is False:
+        return f"no copy of this request to {mirror['to']}"
+    return f"copies of {mirror['share']:.2%} to {mirror['to']}"
 
 
 def _answer(report: Json) -> list[str]:

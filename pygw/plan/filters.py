@@ -34,11 +34,12 @@ Params = Sequence[str]
 
 def plan_filters(entries: Iterable[Middleware], params: Params) -> list[Plan]:
     """The filters of a route whose path has the names `params`; what is off is left out."""
-    return [
-        plan_filter(entry, params)
-        for entry in entries
-        if entry.maintenance is None or entry.maintenance.enabled
-    ]
+    return [plan_filter(entry, params) for entry in entries if is_on(entry)]
+
+
+def is_on(entry: Middleware) -> bool:
+    """Whether an entry becomes a filter of its route."""
+    return entry.maintenance is None or entry.maintenance.enabled
 
 
 def plan_filter(entry: Middleware, params: Params = ()) -> Plan:

@@ -20,6 +20,7 @@ from ..config.hook_files import KEYS
 from ..config.interpolate import Sources
 from ..config.load import Loaded
 from ..config.model.hooks import Hook
+from .filters import is_on
 
 _PLACE = re.compile(r"routes\[(\d+)\]\.middleware\[(\d+)\](?:\.\w+)*: ")
 _CONFIG = re.compile(r"\bconfig((?:\.[\w-]+|\[\d+\])+)")
@@ -83,11 +84,7 @@ def _hooks(loaded: Loaded) -> Iterator[tuple[Path, str, Hook]]:
 def _entry_path(loaded: Loaded, route: int, place: int) -> Path:
     """The place of a filter in the configuration: what is off there is not in the plan."""
     entries = loaded.config.routes[route].middleware
-    there = [
-        at
-        for at, entry in enumerate(entries)
-        if entry.maintenance is None or entry.maintenance.enabled
-    ]
+    there = [at for at, entry in enumerate(entries) if is_on(entry)]
     path: Path = ("routes", route, "middleware", there[place])
     kinds = [kind for kind in KEYS if getattr(entries[there[place]], kind) is not None]
     return (*path, *kinds)
