@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Plans a case may run with; see `play.PLANS`.
-PLANS = ("bare", "bare", "bare", "edits", "waits", "holds", "answer")
+PLANS = ("bare", "bare", "bare", "edits", "waits", "holds", "answer", "mirror", "copies")
 # What may happen. Clients are numbered as they come; origins by age, 0 being the newest.
 # send: data, size of its reads (0: whole) · finish, reset · window: bytes or -1 · take: bytes
 # time: ms · connects: accept | hold | refuse · accept: what hangs · answer: all that is whole

@@ -4,7 +4,9 @@ Owns: the verdict on one played case. Every byte in both directions passes the s
 where no filter changes anything:
 - no more whole requests reach origins than the strict reader finds in what clients sent, and none
   with other bytes: a request the strict reader refuses has reached nobody, nor has one behind it;
-- a whole answer a client got is one that an origin sent whole, or the gateway's own.
+- a whole answer a client got is one that an origin sent whole, or the gateway's own;
+- what a mirror got whole is what a client sent whole, each at most once, and what it says no client
+  gets.
 What the gateway forgives on purpose and the strict reader does not stands in `FORGIVEN`.
 Never does: play. Read next: `engine`.
 """
@@ -42,6 +44,7 @@ OURS = frozenset(
     b"connection keep-alive proxy-connection proxy-authorization te trailer transfer-encoding "
     b"upgrade content-length host via forwarded x-request-id traceparent tracestate expect".split()
 )
+SHADOW = 9100  # where copies go
 URL_HOST = bytes(set(range(33, 127)) - set(b"/?"))
 EMPTY_LINES_MAX = 4  # before a request; one more is refused
 
@@ -58,6 +61,12 @@ def judge(plan: str, clients: Sequence[Client], origins: Sequence[Origin]) -> No
         if plan == "bare":
             _judge_requests(clients, requests)
             _judge_answers(answers, origins)
+        if plan == "mirror":
+            serving = [one for one in origins if not _is_shadow(one)]
+            copies = [one for origin in origins if _is_shadow(origin) for one in _requests(origin)]
+            _judge_requests(clients, [one for origin in serving for one in _requests(origin)])
+            _judge_requests(clients, copies, once=False)
+            _judge_answers(answers, serving)
     except Forgiven:
         pass
 
@@ -159,12 +168,18 @@ def _essence(message: Message) -> tuple[object, ...]:
     return message.method, message.target, kept, message.body
 
 
-def _judge_requests(clients: Sequence[Client], requests: Sequence[Message]) -> None:
-    """Retries carry the ids of their first attempt: each exchange counts once."""
+def _is_shadow(origin: Origin) -> bool:
+    return origin.address.endswith(f":{SHADOW}")
+
+
+def _judge_requests(
+    clients: Sequence[Client], requests: Sequence[Message], once: bool = True
+) -> None:
+    """Retries carry the ids of their first attempt: each exchange counts once; copies have none."""
     sent = Counter(_essence(one) for client in clients for one in _strict(bytes(client.sent)))
-    once = {(tuple(one.all("X-Request-ID")), tuple(one.all("traceparent")[:1])): one
-            for one in requests if one.complete}  # fmt: skip
-    for message in once.values():
+    ids = {(tuple(one.all("X-Request-ID")), tuple(one.all("traceparent")[:1])): one
+           for one in requests if one.complete}  # fmt: skip
+    for message in ids.values() if once else (one for one in requests if one.complete):
         shape = _essence(message)
         if not sent[shape]:
             raise WireError("a request nobody sent like this", "RFC 9112 11.2", 0, message.head)

@@ -12,9 +12,10 @@ from typing import Any
 from pygw._core.memory_worker import fail_allocations
 
 from tests.fuzz.case import Case, Event
-from tests.fuzz.judge import judge
+from tests.fuzz.judge import SHADOW, judge
 from tests.peers.wire import WireError
 from tests.unit.memory import GET, Client, Gate, Json, Origin, Peer, ok, plan_of, upstream
+from tests.unit.plans import target
 
 CASES_A_WORKER = 200
 MINUTE = 60_000
@@ -35,8 +36,15 @@ PLANS: dict[str, tuple[list[Json], str]] = {
                _filter("emit", "response_body", prefix="<", suffix=">")], "abort"),
     "waits": ([_filter("wait", phase, ms=50, when="each", take=True) for phase in PHASES], "abort"),
     "holds": ([_filter("hold", "request_body"), _filter("hold", "response_body")], "answer"),
+    "mirror": ([], "abort"),
+    "copies": ([_filter("wait", "request_body", ms=50, when="each", take=True),
+                _filter("emit", "request_body", prefix="<", suffix=">")], "answer"),
     "answer": ([{"filter": "respond", "status": 200, "headers": [], "body": "own"}], "answer"),
 }  # fmt: skip
+MIRRORS: dict[str, Json] = {
+    "mirror": {"share": 10000, "max_bytes": 65536, "timeout_ms": WAIT_MS},
+    "copies": {"share": 5000, "max_bytes": 100, "timeout_ms": WAIT_MS},
+}
 
 
 def _plan(name: str) -> Json:
@@ -45,7 +53,12 @@ def _plan(name: str) -> Json:
     pool = {"idle": 4, "connections": 4, "queue": 8, "queue_timeout_ms": WAIT_MS,
             "idle_timeout_ms": 1000}  # fmt: skip
     one = upstream(targets=2, timeouts=times, pool=pool)
-    return plan_of(*filters, one=one, timeouts=TIMES, half_close=half_close)
+    plan = plan_of(*filters, one=one, timeouts=TIMES, half_close=half_close)
+    if name in MIRRORS:
+        shadow = upstream(name="shadow", targets=[target(SHADOW)], timeouts=times, pool=pool)
+        plan["upstreams"].append(shadow)
+        plan["routes"][0]["mirrors"] = [{"to": "shadow"} | MIRRORS[name]]
+    return plan
 
 
 class Stage:

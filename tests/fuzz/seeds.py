@@ -83,6 +83,8 @@ def flows() -> list[tuple[Event, ...]]:
         (client(b"GET / HT"), time(2500), client(b"more")),
         (client(PUT + body[:2]), time(2500), client(body[2:])),
         (client(GET), origin(OK[:-1]), time(2500), client(GET), ANSWER),
+        (client(PUT + body), origin(OK), reset("origin", 1), client(GET), ANSWER),
+        (client(GET), origin(SWITCH + b"no"), origin(OK, who=1), client(PUT + body), ANSWER),
     ]  # fmt: skip
 
 
@@ -98,6 +100,6 @@ def seeds() -> list[Case]:
             asked = GET.replace(b"GET", b"HEAD") if case.head_request else GET
             events = (client(asked), origin(case.data), finish("origin"), client(GET), ANSWER)
             found.append(Case("bare", events))
-    for plan in ("bare", "edits", "waits", "holds", "answer"):
+    for plan in ("bare", "edits", "waits", "holds", "answer", "mirror", "copies"):
         found += [Case(plan, events) for events in flows()]
     return found
