@@ -143,7 +143,7 @@ cdef inline int name_id(hooks_t* k, span_t name) noexcept nogil:
     cdef uint64_t head, tail = 0
     cdef int id
     if unlikely(name.len == 0 or name.len > 16):
-        return header_id_valid(name)
+        return header_id_valid(name) if name.len <= FIELD_NAME_MAX else -1
     head = word_of(name.ptr, name.len)
     if name.len > 8:
         tail = word_of(name.ptr + name.len - 8, 8)
@@ -158,7 +158,7 @@ cdef inline int name_id(hooks_t* k, span_t name) noexcept nogil:
 
 # 0, or why a name with this id (-1: none) may not be written here.
 cdef inline int name_refused(int side, span_t name, int id) noexcept nogil:
-    if unlikely(id < 0 or name.len > FIELD_NAME_MAX):
+    if unlikely(id < 0):
         return HOST_BAD
     if unlikely(id_is_ours(<uint16_t>id) or (id == H_HOST and side == SIDE_RESPONSE)):
         return HOST_OURS
@@ -166,7 +166,7 @@ cdef inline int name_refused(int side, span_t name, int id) noexcept nogil:
 
 
 cdef int hook_name_check(int side, span_t name, uint16_t* id) noexcept nogil:
-    cdef int found = header_id_valid(name)
+    cdef int found = header_id_valid(name) if name.len <= FIELD_NAME_MAX else -1
     id[0] = <uint16_t>found
     return name_refused(side, name, found)
 

@@ -213,10 +213,15 @@ registry[5] = function()
   collect("collect")
 end
 
--- The text of an argument; the error names the line of who called the function with it.
+-- The text of an argument; the error names the line of who called the function with it. What is
+-- long takes C long, such as its digest, and a loop of the hook looks at the clock but seldom.
+local check = P.check
 function P.need_text(what, value, at)
   local kind = type(value)
-  if kind == "string" then return value end
+  if kind == "string" then
+    if #value > 65536 then check() end
+    return value
+  end
   if kind == "number" then return tostring(value) end
   error(what .. ": argument " .. at .. " must be a string, not " .. kind, 3)
 end
