@@ -1,4 +1,4 @@
-"""Work that may take a while beside a running loop, at the lowest priority.
+"""Work that may take a while beside a running loop, at a low priority.
 
 Owns: the threads that do it, and how they and a loop hand things over.
 Runs in: `in_background` in the supervisor; `Aside` in every worker.
@@ -25,13 +25,14 @@ from ._core.pace import Pace
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_NICE = 19
+_NICE = 10
+"""About a tenth of a processor where a loop wants all of it: a reload takes seconds then."""
 
 _SLICE_NS = 100_000
 """The kernel's least. A thread that asks for less at a time interrupts one that asks for more."""
 
 _JOB_SLICE_NS = 200_000
-"""What a thread gives up with each `sched_yield` is the rest of its slice: little of it."""
+"""Longer than a loop's, and about what a job has between two rests."""
 
 _LOOP_FIRST_S = 0.005
 """A job aside begins so late that the loop has done what was at hand."""
@@ -49,7 +50,7 @@ def _slice_ask(policy: int, nice: int, slice_ns: int) -> None:
     """Ask for a slice for this thread (sched_setattr(2), Linux 6.12; before, it means nothing).
 
     A slice is what a thread gets before another has its turn, unless that one's is shorter. Without
-    it a thread of the lowest priority keeps one that wakes waiting for its own slice, up to a tick.
+    it a thread of a low priority keeps one that wakes waiting for its own slice, up to a tick.
     """
     number = _SCHED_SETATTR.get(platform.machine())
     if number is not None:
@@ -90,7 +91,7 @@ async def in_background(job: Callable[_P, _T], *arguments: _P.args, **options: _
 class Aside:
     """A thread beside a loop whose callbacks need no GIL, and must never wait for it.
 
-    A job holds the GIL, and being of the lowest priority it may be put off at any place. So the
+    A job holds the GIL, and being of a low priority it may be put off at any place. So the
     loop must not want the GIL while the thread has it: not for what is left when a job begins, and
     not for what follows when it ends. It begins by a lock, which the loop's last act at hand gives
     back without letting go of the GIL; and at its end it hangs in a system call, which holds none:

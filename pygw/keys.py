@@ -447,6 +447,9 @@ class Settings(TypedDict, total=False):
     """Processes that serve, each on one core."""
     drain: Duration
     """Longest wait for running requests when the gateway ends."""
+    heartbeat: Duration
+    """A worker without a sign of life for so long, such as one that a hook keeps, is killed and
+    started again; or off. It gives one every 500 ms."""
     access_log: AccessLog | Literal["off"]
     """A line for each request, or off."""
     forwarding: Forwarding

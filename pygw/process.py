@@ -173,6 +173,12 @@ class WorkerProcess:
             what = f"signal {-code}"
         return f"{self.name} was killed by {what}"
 
+    def dump(self) -> None:
+        """Let it write where its Python code is, even if it never comes to its loop again."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGUSR2)
+
     def kill(self) -> bool:
         """End it at once; False if it had ended already. Whoever waits for it sees it end."""
         self.is_serving = False

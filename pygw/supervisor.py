@@ -17,7 +17,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -27,6 +27,8 @@ from .changes import tell_changes
 from .config import Config, ConfigError
 from .control import Message
 from .generation import Generation, make_generation
+from .heartbeat import LOOKS, Heartbeats
+from .keeper import Keeper, Starts
 from .listeners import ListenError, OpenListener
 from .plan import new_pseudonym
 from .process import Start, StartFailed, WorkerProcess
@@ -47,6 +49,13 @@ us may still send requests on connections it keeps. Now: INT, where a person wai
 """
 
 
+_NO_HEARTBEAT_S = 8.0
+"""Without a heartbeat: a `LOOKS`th of it passes until we look whether there is one."""
+
+_DUMP_S = 0.1
+"""How long a worker that hangs has to say where, before it is ended."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What tests shorten or replace; times in seconds.
@@ -62,56 +71,6 @@ class Options:
     backoff_reset_s: float = 60.0
     ready_timeout_s: float = 30.0
     kill_grace_s: float = 3.0
-
-
-class Starts:
-    """Workers may start at the same time, but none while a reload is under way."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Condition()
-        self._running = 0
-        self._alone = False
-
-    @contextlib.asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """A start."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone)
-            self._running += 1
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
-
-    @contextlib.asynccontextmanager
-    async def none(self) -> AsyncIterator[None]:
-        """A reload; at most one at a time."""
-        async with self._changed:
-            self._alone = True
-            await self._changed.wait_for(lambda: self._running == 0)
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._alone = False
-                self._changed.notify_all()
-
-
-class Keeper:
-    """What keeps one worker alive: its number, and whether it is to be let go.
-
-    `vital`: when its first start fails, so does the whole.
-    """
-
-    def __init__(self, index: int, vital: bool) -> None:
-        self.index = index
-        self.vital = vital
-        self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.leaving = asyncio.Event()
-        self.worker: WorkerProcess | None = None
-        self.task: asyncio.Task[None] | None = None
 
 
 class Supervisor:
@@ -158,21 +117,24 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_stop_signal, number)
         loop.add_signal_handler(signal.SIGUSR1, self._on_reopen_signal)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        reloading: asyncio.Task[None] | None = None
+        besides: list[asyncio.Task[None]] = []
         try:
             self._open()
             await self._start_all()
             if not self._draining.is_set():
                 self._on_ready(self._generation.listeners)
-            reloading = asyncio.create_task(self._reload_when_told())
+            besides = [
+                asyncio.create_task(self._reload_when_told()),
+                asyncio.create_task(self._watch()),
+            ]
             await self._draining.wait()
-            await _cancel(reloading)
+            await _cancel(besides)
             return await self._end_all()
         except (ListenError, StartFailed, OSError, ImportError) as error:
             log.error("%s", self._placed(str(error)))
             return 1
         finally:
-            await _cancel(reloading)
+            await _cancel(besides)
             await self._kill_all()
             self._close()
 
@@ -295,6 +257,21 @@ class Supervisor:
         """The workers that are there and shall stay."""
         keepers = [one for one in self._keepers if not one.leaving.is_set()]
         return [one.worker for one in keepers if one.worker is not None]
+
+    async def _watch(self) -> None:
+        """End whoever gives no sign of life, such as one that a hook keeps: it is started again."""
+        loop = asyncio.get_running_loop()
+        beats = Heartbeats(self._shared_fd, self._share)
+        while True:
+            most_s = self._generation.config.heartbeat / 1000
+            await asyncio.sleep((most_s or _NO_HEARTBEAT_S) / LOOKS)
+            workers = [worker for worker in self._serving if worker.is_serving]
+            for worker in beats.silent(workers, loop.time(), most_s):
+                silent = "%s gave no sign of life for %g s; this is where it is:"
+                log.error(silent, worker.name, most_s)
+                worker.dump()
+                await asyncio.sleep(_DUMP_S)
+                worker.kill()
 
     def _on_keeper_done(self, task: asyncio.Task[None]) -> None:
         """A keeper must not fail; if it does, the whole ends rather than run short of a worker."""
@@ -454,10 +431,10 @@ class Supervisor:
             self._tell_all({"type": "reopen"}, [file.fd])
 
 
-async def _cancel(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _raise_descriptor_limit() -> None:

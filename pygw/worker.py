@@ -87,6 +87,7 @@ def main(factory: Factory | None = None) -> None:
     for number in OURS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS)
+    faulthandler.register(signal.SIGUSR2, _STDERR)
     set_up_log()
     step_forward()
     code = 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import time
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -82,4 +84,33 @@ def test_the_same_worker_serves_on_after_code_that_ends_a_process(started: Run) 
     started.process.send_signal(signal.SIGHUP)  # and it obeys
     until(lambda: "reload ok" in started.err.read_text(), "the reload", 20)
     assert get(url) == worker
+    assert started.end() == 0
+
+
+SPIN = """
+def spin(req):
+    while req.path == "/spin":
+        pass
+"""
+
+
+def test_worker_that_a_hook_keeps_is_replaced_and_the_log_names_the_line(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "hook.py").write_text(SPIN)
+    config = tmp_path / "pygw.yaml"
+    config.write_text(
+        "access_log: off\nheartbeat: 1s\nlisteners: [{bind: 127.0.0.1:0}]\n"
+        "routes: [{match: {path: /*}, middleware: [{python: hook.py:spin}, {respond: {body: ok}}]}]"
+    )
+    started = run(str(config), "--workers", "1")
+    url = started.wait_url()
+    began_s = time.monotonic()
+    with pytest.raises(OSError):  # the exchange of the worker that was ended
+        get(f"{url}/spin")
+    assert time.monotonic() - began_s < 10
+    assert get(url) == "ok"
+    told = started.err.read_text()
+    assert re.search(r"worker 0 \(pid \d+\) gave no sign of life for 1 s", told)
+    assert re.search(r'hook\.py", line [34] in spin', told)
     assert started.end() == 0

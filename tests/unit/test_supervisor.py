@@ -76,6 +76,34 @@ def test_killed_worker_is_started_again(start: Start) -> None:
     assert f"worker 0 (pid {first}) was killed by SIGKILL; starting it again in 0.1 s" in run.text()
 
 
+def test_worker_without_a_sign_of_life_is_replaced_and_says_where_it_hung(start: Start) -> None:
+    run = start("workers: 2\nheartbeat: 1s\n").ready()
+    with run.connect() as sock:
+        began_s = time.monotonic()
+        sock.sendall(b"GET /hang HTTP/1.0\r\n\r\n")
+        answers = {run.ask()["pid"] for _ in range(20)}  # some wait in its socket, and are served
+        run.wait_for(lambda: len(run.notes("start")) == 3, "a third start")
+        assert time.monotonic() - began_s >= 1
+    said = run.text()
+    (hung,) = re.findall(r"worker \d \(pid (\d+)\) gave no sign of life for 1 s", said)
+    assert "in hang\n" in said and f"(pid {hung}) was killed by SIGKILL" in said
+    assert set(run.pids("start")) - {int(hung)} >= answers
+    assert said.count("no sign of life") == 1
+    run.signal()
+    assert run.code() == 0
+
+
+def test_heartbeat_is_that_of_the_last_reload(start: Start) -> None:
+    run = start("heartbeat: off\n").ready()
+    (first,) = run.pids("start")
+    run.configure("heartbeat: 1s\n")
+    run.signal(signal.SIGHUP)
+    run.wait_for(run.said, "the reload")
+    os.kill(first, signal.SIGSTOP)
+    run.wait_for(lambda: len(run.notes("start")) == 2, "a second start")
+    assert run.ask()["pid"] == run.pids("start")[1]
+
+
 def test_client_that_connects_while_the_worker_is_dead_is_served_by_the_next(start: Start) -> None:
     run = start(backoff_first_s=0.5).ready()
     os.kill(run.pids("start")[0], signal.SIGKILL)

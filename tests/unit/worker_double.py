@@ -12,11 +12,14 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from typing import Any
 
 from pygw import worker
+
+PAGE_BYTES = 4096
 
 
 class Double:
@@ -37,6 +40,13 @@ class Double:
         self.idle = asyncio.Event()
         self.idle.set()
         self.writers: set[asyncio.StreamWriter] = set()
+        self.shared_fd = os.dup(shared_fd)
+        self.beat()
+
+    def beat(self) -> None:
+        """A sign of life at the head of this worker's page."""
+        os.pwrite(self.shared_fd, struct.pack("=d", time.monotonic()), self.index * PAGE_BYTES)
+        self.loop.call_later(0.2, self.beat)
 
     def compile(self, plan_json: bytes) -> object:
         plan = json.loads(plan_json)
@@ -143,6 +153,8 @@ class Double:
             if head.startswith(b"GET /wait"):
                 self.note("waiting")
                 await reader.readexactly(1)
+            if head.startswith(b"GET /hang"):
+                hang()
             facts: dict[str, Any] = {
                 "pid": os.getpid(),
                 "index": self.index,
@@ -169,6 +181,13 @@ class Double:
         """One line in the access log: what, worker index, pid."""
         if self.log_fd >= 0:
             os.write(self.log_fd, f"{what} {self.index} {os.getpid()}\n".encode())
+
+
+def hang() -> None:
+    """Deaf to TERM too, like code that never comes back to the loop."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    while True:
+        time.sleep(60)
 
 
 if __name__ == "__main__":

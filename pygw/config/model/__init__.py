@@ -31,6 +31,10 @@ class Config(Part):
     drain: Annotated[int, Duration(0, 86_400_000)] = 30_000
     """Longest wait for running requests when the gateway ends."""
 
+    heartbeat: Annotated[int, Duration(1_000, 86_400_000, off=True)] = 5_000
+    """A worker without a sign of life for so long, such as one that a hook keeps, is killed and
+    started again; or off. It gives one every 500 ms."""
+
     access_log: Annotated[
         AccessLog | None,
         BeforeValidator(off_is_none, json_schema_input_type=AccessLog | Literal["off"]),
