@@ -170,3 +170,19 @@ def test_no_setter_lets_out_what_frames_a_message_or_breaks_a_head(setter: str) 
         gate.origin.send(OK)
         head = client.answer if phase == "response" else gate.origin.request
         assert head.one("x-through") == b"-"
+
+
+ODD = {
+    "0/0": 1,  # no number: the first place
+    "1e300": None,
+    "-1e300": 1,
+    "2^32 + 1": None,
+}
+
+
+@pytest.mark.parametrize("init", ODD)
+@pytest.mark.parametrize("part", ["'ab'", "'a.'", "'^a'", "''"])
+def test_a_search_begins_within_its_text_whatever_says_where(part: str, init: str) -> None:
+    code = f"('abcab'):find({part}, {init})"
+    assert told(f"({code})") == str(ODD[init] or "nil")
+    assert told(f"(({code.replace('find', 'match')}))") != "" or part == "''"

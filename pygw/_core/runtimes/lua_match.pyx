@@ -344,6 +344,8 @@ cdef int lua_match(lua_match_t* m, const char* text, size_t size, const char* pa
     s.depth = 0
     s.error = 0
     m.steps = 0
+    if m.init > size:                     # the caller has looked; this reads memory
+        return MATCH_NONE
     if once:
         p += 1
     while at <= s.end:
@@ -363,5 +365,7 @@ cdef int lua_match(lua_match_t* m, const char* text, size_t size, const char* pa
 
 cdef int32_t lua_find(const char* text, size_t size, const char* part, size_t part_size,
                       size_t init) noexcept nogil:
-    cdef const char* found = <const char*>memmem(text + init, size - init, part, part_size)
+    cdef const char* found = NULL
+    if init <= size:                      # as above
+        found = <const char*>memmem(text + init, size - init, part, part_size)
     return <int32_t>(found - text) if found != NULL else -1

@@ -52,6 +52,7 @@ end
 
 local function start_of(init, size)
   if init == nil or init == 1 then return 0 end
+  if not (init > 0) and not (init <= 0) then return 0 end   -- no number: C would take it for any
   if init < 0 then
     init = size + init
     return init < 0 and 0 or init
