@@ -43,9 +43,9 @@ local function kv_put(key, value, ttl)
   end
   e = { key = key, value = value, size = size, expires = ttl and host.now() + ttl or nil,
     prev = ends.prev, next = ends }
+  entries[key] = e   -- first: what fails for memory has changed nothing
   ends.prev.next = e
   ends.prev = e
-  entries[key] = e
   kv_count = kv_count + 1
   kv_bytes = kv_bytes + size
 end
