@@ -22,7 +22,7 @@ from pathlib import Path
 
 from .control import FDS_MAX, Channel, ChannelError, Message
 
-OURS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
+OURS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU})
 """Signals that only the supervisor acts on, and a worker ignores."""
 
 _STDERR = 2
@@ -206,6 +206,8 @@ def _without_signals() -> Iterator[None]:
 def _environment() -> dict[str, str]:
     """Ours, so that the worker imports this very pygw even from a tree that is not installed."""
     environment = dict(os.environ)
+    for ours in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"):  # nothing that a hook may use
+        environment.pop(ours, None)
     home = str(Path(__file__).resolve().parent.parent)
     if home not in (*site.getsitepackages(), site.getusersitepackages()):
         paths = [home, *filter(None, [environment.get("PYTHONPATH")])]

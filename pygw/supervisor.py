@@ -19,17 +19,20 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from .background import in_background
 from .changes import tell_changes
 from .config import Config, ConfigError
+from .config.model import WORKERS_MAX
 from .control import Message
 from .generation import Generation, make_generation
 from .heartbeat import LOOKS, Heartbeats
 from .keeper import Keeper, Starts
 from .listeners import ListenError, OpenListener
+from .notify import Manager
 from .plan import new_pseudonym
 from .process import Start, StartFailed, WorkerProcess
 from .reload import Change, Refused
@@ -101,7 +104,10 @@ class Supervisor:
         self._keepers: list[Keeper] = []
         self._starts = Starts()
         self._sharing = asyncio.Lock()
-        self._reload_wanted = asyncio.Event()
+        self._manager = Manager(os.environ)
+        self._wanted = asyncio.Event()
+        self._load_wanted = False
+        self._more_wanted = 0
         self._reloads = 0
         self._draining = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -117,16 +123,21 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_stop_signal, number)
         loop.add_signal_handler(signal.SIGUSR1, self._on_reopen_signal)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGTTIN, self._on_count_signal, 1)
+        loop.add_signal_handler(signal.SIGTTOU, self._on_count_signal, -1)
         besides: list[asyncio.Task[None]] = []
         try:
             self._open()
             await self._start_all()
             if not self._draining.is_set():
                 self._on_ready(self._generation.listeners)
+                self._manager.ready(self._status)
             besides = [
                 asyncio.create_task(self._reload_when_told()),
                 asyncio.create_task(self._watch()),
             ]
+            for task in besides:
+                task.add_done_callback(self._on_done)
             await self._draining.wait()
             await _cancel(besides)
             return await self._end_all()
@@ -137,10 +148,18 @@ class Supervisor:
             await _cancel(besides)
             await self._kill_all()
             self._close()
+            self._manager.close()
 
     def reload(self) -> None:
         """Read the configuration again and serve by it, soon; what comes meanwhile is one more."""
-        self._reload_wanted.set()
+        self._load_wanted = True
+        self._wanted.set()
+
+    @property
+    def _status(self) -> str:
+        now = self._generation
+        count = now.config.workers
+        return f"serving plan {now.number} with {count} worker{'' if count == 1 else 's'}"
 
     @property
     def _generation(self) -> Generation:
@@ -187,7 +206,7 @@ class Supervisor:
     def _start_keeper(self, index: int, vital: bool) -> Keeper:
         keeper = Keeper(index, vital)
         keeper.task = asyncio.create_task(self._keep(keeper))
-        keeper.task.add_done_callback(self._on_keeper_done)
+        keeper.task.add_done_callback(self._on_done)
         self._keepers.append(keeper)
         return keeper
 
@@ -264,7 +283,11 @@ class Supervisor:
         beats = Heartbeats(self._shared_fd, self._share)
         while True:
             most_s = self._generation.config.heartbeat / 1000
-            await asyncio.sleep((most_s or _NO_HEARTBEAT_S) / LOOKS)
+            look_s = (most_s or _NO_HEARTBEAT_S) / LOOKS
+            if self._manager.watchdog_s is not None:
+                self._manager.alive()
+                look_s = min(look_s, self._manager.watchdog_s / 2)
+            await asyncio.sleep(look_s)
             workers = [worker for worker in self._serving if worker.is_serving]
             for worker in beats.silent(workers, loop.time(), most_s):
                 silent = "%s gave no sign of life for %g s; this is where it is:"
@@ -273,8 +296,11 @@ class Supervisor:
                 await asyncio.sleep(_DUMP_S)
                 worker.kill()
 
-    def _on_keeper_done(self, task: asyncio.Task[None]) -> None:
-        """A keeper must not fail; if it does, the whole ends rather than run short of a worker."""
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """A keeper must not fail; if it does, the whole ends rather than run short of a worker.
+
+        Nor must what reloads and what watches.
+        """
         self._keepers = [one for one in self._keepers if one.task is not task]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("supervisor failed", exc_info=error)
@@ -285,18 +311,28 @@ class Supervisor:
 
     async def _reload_when_told(self) -> None:
         while True:
-            await self._reload_wanted.wait()
-            self._reload_wanted.clear()
-            if self._load is None:
+            await self._wanted.wait()
+            self._wanted.clear()
+            again, self._load_wanted = self._load_wanted, False
+            more, self._more_wanted = self._more_wanted, 0
+            if again and self._load is None:
                 log.info("nothing to reload: there is no configuration file")
-                continue
-            try:
-                await self._reload(self._load)
-            except (ConfigError, ListenError, Refused, OSError) as error:
-                number = self._generation.number
-                log.error(
-                    "reload refused: %s (still serving plan %d)", self._placed(str(error)), number
-                )
+            elif again and self._load is not None:
+                await self._try_reload(self._load)
+            if more:
+                await self._try_reload(partial(with_more_workers, self._generation.config, more))
+
+    async def _try_reload(self, load: Callable[[], Config]) -> None:
+        self._manager.reloading()
+        try:
+            await self._reload(load)
+        except (ConfigError, ListenError, Refused, OSError) as error:
+            number = self._generation.number
+            log.error(
+                "reload refused: %s (still serving plan %d)", self._placed(str(error)), number
+            )
+        if not self._draining.is_set():
+            self._manager.ready(self._status)
 
     async def _reload(self, load: Callable[[], Config]) -> None:
         """One reload: every worker serves by the new configuration, or all by the old one."""
@@ -423,12 +459,23 @@ class Supervisor:
         self._leave()
         drain_s = (self._now.config if self._now else self._config).drain / 1000
         log.info("draining, at most %g s; a second signal stops now", drain_s)
+        self._manager.stopping(f"draining, at most {drain_s:g} s")
+
+    def _on_count_signal(self, more: int) -> None:
+        self._more_wanted += more
+        self._wanted.set()
 
     def _on_reopen_signal(self) -> None:
         file = self._now.log_file if self._now else None
         if file is not None and file.reopen():
             log.info("access log reopened")
             self._tell_all({"type": "reopen"}, [file.fd])
+
+
+def with_more_workers(config: Config, more: int) -> Config:
+    """The same with so many workers more, or less, within what a configuration may say."""
+    count = max(1, min(config.workers + more, WORKERS_MAX))
+    return config.model_copy(update={"workers": count})
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -271,3 +271,23 @@ def test_plan_travels_beside_the_channel_and_is_whole(start: Start) -> None:
     )
     assert "+20 routes" in run.reload(f"routes:\n{routes}")
     assert run.ask()["generation"] == 2
+
+
+def test_ttin_and_ttou_make_one_worker_more_or_less_until_the_file_is_read_again(
+    start: Start,
+) -> None:
+    run = start().ready()
+    run.signal(signal.SIGTTIN)
+    run.wait_for(lambda: len(run.notes("start")) == 2, "a second worker")
+    run.wait_for(lambda: len({run.ask()["pid"] for _ in range(20)}) == 2, "both to serve")
+    run.wait_for(run.said, "the reload")
+    run.signal(signal.SIGTTOU)
+    run.wait_for(lambda: run.pids("drained") == run.pids("start")[1:], "the second to leave")
+    assert {run.ask()["pid"] for _ in range(20)} == {run.pids("start")[0]}
+    run.signal(signal.SIGTTOU)  # one is the least
+    run.wait_for(lambda: "nothing changed" in run.text(), "the reload that changes nothing")
+    run.signal(signal.SIGTTIN)
+    run.wait_for(lambda: len(run.notes("start")) == 3, "a third")
+    run.signal(signal.SIGHUP)
+    run.wait_for(lambda: len(run.notes("drained")) == 2, "the third to leave")
+    assert run.ask()["pid"] == run.pids("start")[0]

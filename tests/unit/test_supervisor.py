@@ -81,6 +81,7 @@ def test_worker_without_a_sign_of_life_is_replaced_and_says_where_it_hung(start:
     with run.connect() as sock:
         began_s = time.monotonic()
         sock.sendall(b"GET /hang HTTP/1.0\r\n\r\n")
+        run.wait_for(lambda: run.notes("hanging"), "the request to be there")
         answers = {run.ask()["pid"] for _ in range(20)}  # some wait in its socket, and are served
         run.wait_for(lambda: len(run.notes("start")) == 3, "a third start")
         assert time.monotonic() - began_s >= 1

@@ -154,6 +154,7 @@ class Double:
                 self.note("waiting")
                 await reader.readexactly(1)
             if head.startswith(b"GET /hang"):
+                self.note("hanging")
                 hang()
             facts: dict[str, Any] = {
                 "pid": os.getpid(),
