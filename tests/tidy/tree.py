@@ -13,7 +13,7 @@ from tests.tidy.scan import code_of
 ROOT = Path(__file__).resolve().parents[2]
 
 SOURCES = (".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".lua")
-TEXTS = (".proto", ".toml", ".md", ".yaml", ".yml", ".json", ".txt")
+TEXTS = (".service", ".proto", ".toml", ".md", ".yaml", ".yml", ".json", ".txt")
 NAMES = ("Makefile", ".ci/run", ".gitignore", "MANIFEST.in")
 # What a build, a tool or an interpreter leaves behind.
 LEFTOVERS = ("build", "dist", "__pycache__", "node_modules")
