@@ -172,6 +172,11 @@ cdef int clients_build(Part part, arena_t* arena, conditions_t* out) except -1:
     return ranges_build(part, "client", arena, &out.clients)
 
 
+# Whoever takes HEAD for GET's sake comes after such a route.
+cdef bint names_head_alone(uint64_t methods):
+    return methods >> <int>METHODS[b"HEAD"] & 1 and not methods >> <int>METHODS[b"GET"] & 1
+
+
 cdef conditions_t* conditions_build(Part part, Expressions known, arena_t* arena,
                                     list rank) except? NULL:
     cdef conditions_t* out
@@ -188,7 +193,7 @@ cdef conditions_t* conditions_build(Part part, Expressions known, arena_t* arena
     out.query = tests_build(part, "query", known, arena, &out.query_count)
     clients_build(part, arena, out)
     rank.extend([int(part.has("methods")), out.header_count, out.query_count,
-                 int(out.clients.count > 0), int(not methods >> <int>METHODS[b"GET"] & 1),
+                 int(out.clients.count > 0), int(names_head_alone(methods)),
                  int(out.preflight)])
     return out
 

@@ -13,6 +13,7 @@ from pygw._core.types.exchange cimport plan_t
 
 cdef enum:
     MEMORY_ROWS = 64          # of what filters cost
+    TOLD_BYTES = 2048         # of lines about mirrors; what comes then is lost
     LOOKUPS = 16              # names looked up at once
 
 # What a worker in memory is made of, as C sees it.
@@ -24,6 +25,8 @@ cdef struct memory_worker_t:
     bill_row_t rows[64]       # MEMORY_ROWS
     name_t* asked[16]         # borrow(resolver, until answered): LOOKUPS on their way, in order
     uint32_t asked_count
+    char told[2048]           # TOLD_BYTES
+    uint32_t told_used
     uv_buf_t log_piece        # borrow(access log, until access_log_wrote)
 
 

@@ -15,7 +15,7 @@ from collections import deque
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from pygw._core.access_log cimport (
     access_log_flush, access_log_t, access_log_wrote)
 from pygw._core.address cimport address_from_socket, address_parse
@@ -63,6 +63,13 @@ cdef int log_write(access_log_t* log, const uv_buf_t* piece) noexcept nogil:
     cdef worker_t* w = <worker_t*>(<char*>log - <size_t>&(<worker_t*>NULL).log)
     (<memory_worker_t*>w).log_piece = piece[0]
     return 0
+
+
+cdef void keep_line(void* arg, const char* line, size_t size) noexcept nogil:
+    cdef memory_worker_t* m = <memory_worker_t*>arg
+    if size <= TOLD_BYTES - m.told_used:
+        memcpy(m.told + m.told_used, line, size)     # COPY: a test reads it later
+        m.told_used += <uint32_t>size
 
 
 cdef int lookup(name_t* name) noexcept nogil:
@@ -249,7 +256,8 @@ cdef class MemoryWorker:
             raise MemoryError
         self.w.transports.connect, self.w.transports.net = transport_memory_connect, &self.m.net
         self.w.host.now_ns, self.w.host.unix_ms = now_ns, unix_ms
-        self.w.log.write, self.w.malformed.write, self.w.mirrors.write = log_write, NULL, NULL
+        self.w.log.write, self.w.malformed.write = log_write, NULL
+        self.w.mirrors.write, self.w.mirrors.write_arg = keep_line, &self.m
         self.w.resolver.lookup, self.w.resolver.lookup_cancel = lookup, lookup_cancel
         bills_open(&self.w.bills, &self.w.host, &self.m.bill, MEMORY_ROWS)
         self.fill()
@@ -402,6 +410,11 @@ cdef class MemoryWorker:
         access_log_flush(&self.w.log)
         self.turn_log()
         return bytes(self.log_bytes).splitlines()
+
+    @property
+    def told(self) -> list[str]:
+        """The lines about mirrors that standard error would have got."""
+        return self.m.told[:self.m.told_used].decode().splitlines()
 
     def fail_connects(self, str reason=None) -> None:
         """Connects fail at once with that errno from now on; None: no more."""

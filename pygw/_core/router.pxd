@@ -14,8 +14,8 @@
 #               path that ends beats a wildcard. Two expressions at one place must not take the same
 #               segment: the configuration's check sees to it.
 #   conditions  with methods, then more header tests, then more query tests, then with client,
-#               then without GET: who takes HEAD for GET's sake comes after who names HEAD alone;
-#               then with preflights
+#               then with HEAD but without GET: who takes HEAD for GET's sake comes after who names
+#               HEAD alone; then with preflights
 #
 # Two routes that are equal in all this and that one request could match are refused by the check;
 # here the earlier one in the plan would win.

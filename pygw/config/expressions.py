@@ -23,6 +23,7 @@ STATES_MAX = 128
 """Most states of an expression's table, as in the data plane's limits."""
 
 _PARTS_MAX = 1024
+_STEPS_MAX = 1024
 _ROUGH_STATES_MAX = 512
 
 Bytes = frozenset[int]
@@ -85,6 +86,24 @@ def overlap(a: Expression, b: Expression, alphabet: Bytes) -> bool:
 
 
 @lru_cache(4096)
+def words(expression: Expression, alphabet: Bytes, most: int) -> list[bytes] | None:
+    """All texts over the alphabet that it takes; None when they are more than `most`, or so many
+    that it takes long to tell."""
+    found: list[bytes] = []
+    todo = [(b"", 1)]
+    for _ in range(_STEPS_MAX):
+        if not todo:
+            return found
+        text, state = todo.pop()
+        if expression.accepts[state]:
+            found.append(text)
+        if len(found) > most:
+            return None
+        ways = ((byte, expression.step(state, byte)) for byte in alphabet)
+        todo += [(text + bytes((byte,)), then) for byte, then in ways if then]
+    return None
+
+
 def covers(a: Expression, b: Expression, alphabet: Bytes) -> bool:
     """Whether `a` takes every text, but the empty one, that `b` takes."""
     return all(one or not two for one, two in _pairs(a, b, alphabet))

@@ -64,12 +64,13 @@ def told_test(test: Plan) -> str:
 def rank(route: Plan, host: str) -> tuple[Any, ...]:
     """Where a route stands for one of its hosts; less is asked first. `host` is empty for any."""
     match = route["match"]
+    methods = match.get("methods", ())
     wanted = (
-        0 if match.get("methods") else 1,
+        0 if methods else 1,
         -len(match.get("headers", ())),
         -len(match.get("query", ())),
         0 if match.get("client") else 1,
-        1 if "GET" in match.get("methods", ()) else 0,
+        0 if "HEAD" in methods and "GET" not in methods else 1,
         0 if match.get("preflight") else 1,
     )
     return (_host_rank(host), _path_rank(path_of(route)), wanted)

@@ -179,7 +179,8 @@ def read(matches: list[Json], asked: Json, path: str, decode: bool) -> Found:
             continue
         tests = [len(match.get(key, ())) for key in ("headers", "query")]
         methods = match.get("methods", ())
-        wanted = (bool(methods), *tests, "client" in match, "GET" not in methods)
+        alone = "HEAD" in methods and "GET" not in methods
+        wanted = (bool(methods), *tests, "client" in match, alone)
         rank = (host, found[0], wanted, -number)
         if best is None or rank > best[0]:
             best = (rank, f"r{number}", found[1])

@@ -11,7 +11,7 @@ import pytest
 from pygw._core.worker import Worker
 
 from tests.unit.memory import GET, OK, serving
-from tests.unit.test_worker import on_loop, plan_to, until
+from tests.unit.test_worker import listen, on_loop, plan_to, until
 
 IDLE_MS = 500
 
@@ -206,5 +206,47 @@ def test_answer_to_an_unread_upload_is_not_cut_by_the_drain() -> None:
         assert client.recv(4096).startswith(b"HTTP/1.1 505 ")
         client.close()
         assert await draining
+
+    on_loop(check)
+
+
+@pytest.mark.parametrize(
+    ("timeout_ms", "drain_s", "faults"),
+    [(200, 10, 1), (60_000, 0.2, 1)],
+    ids=["the copy's", "the drain's"],
+)
+def test_copies_are_waited_for_until_a_timeout_ends(
+    timeout_ms: int, drain_s: float, faults: int
+) -> None:
+    """The service has answered and its client is gone; the mirror is silent."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.read()
+        writer.close()
+
+    async def check(worker: Worker, shadow: socket.socket) -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        text = json.loads(plan_to(server.sockets[0]))
+        side = json.loads(plan_to(shadow))["upstreams"][0]
+        text["upstreams"].append(side | {"name": "shadow"})
+        one = {"to": "shadow", "share": 10000, "max_bytes": 100, "timeout_ms": timeout_ms}
+        text["routes"][0]["mirrors"] = [one]
+        worker.publish(json.dumps(text).encode())
+        reader, writer = await asyncio.open_connection(*listen(worker))
+        writer.write(GET)
+        await reader.readuntil(b"ok")
+        writer.close()
+        await until(lambda: worker.stats()["connections"] == 0)
+        draining = asyncio.ensure_future(worker.drain(drain_s, 0, False))
+        await asyncio.sleep(0.05)
+        assert not draining.done()
+        assert worker.stats()["live_mirrors"] == 1
+        async with asyncio.timeout(5):
+            assert await draining
+        assert worker.stats()["live_mirrors"] == 0
+        assert worker.stats()["mirror_faults"] == faults
+        server.close()
 
     on_loop(check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -206,6 +207,45 @@ def test_a_mirror_that_is_down_changes_nothing_for_the_client() -> None:
         answer(gate, 9001, ok(b"main"))
         assert client.answer.body == b"main"
         assert outcome(gate) == {"mirrored": 1, "faults": 1}
+
+
+def test_what_does_not_reach_a_mirror_is_told_with_route_upstream_and_reason() -> None:
+    with mirroring() as gate:
+        gate.refuse("127.0.0.1:9100")
+        ask(gate)
+        (line,) = gate.worker.told
+        assert re.fullmatch(
+            r"\d\d:\d\d:\d\d warning mirror: 1 requests did not reach their second upstream, "
+            r"the last of route r1 to shadow: connection_refused",
+            line,
+        )
+
+
+def test_failures_of_ten_seconds_make_one_line_that_counts_them() -> None:
+    with mirroring() as gate:
+        gate.refuse("127.0.0.1:9100")
+        for _ in range(5):
+            ask(gate)
+        gate.advance(MIRROR_LOG_MS - 1)
+        ask(gate)
+        assert len(gate.worker.told) == 1
+        gate.advance(1)
+        ask(gate)
+        (_, second) = gate.worker.told
+        assert "mirror: 6 requests did not reach" in second
+        gate.advance(MIRROR_LOG_MS)
+        assert len(gate.worker.told) == 2
+
+
+def test_a_line_of_the_longest_names_is_whole_or_not_there() -> None:
+    plan = mirrored_plan(to_shadow(to="s" * 64))
+    plan["upstreams"][1]["name"] = "s" * 64
+    plan["routes"][0]["name"] = "r" * 64
+    with serving(upstreams=plan["upstreams"], routes=plan["routes"]) as gate:
+        gate.refuse("127.0.0.1:9100")
+        ask(gate)
+        (line,) = gate.worker.told
+        assert f"the last of route {'r' * 64} to {'s' * 64}: connection_refused" in line
 
 
 def test_a_slow_mirror_does_not_make_the_client_wait() -> None:

@@ -13,15 +13,16 @@ Read next: `pygw.config.patterns`.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 from ..errors import show_path
-from ..expressions import ANY, FIELD, SEGMENT, Bytes, compile_expression, covers, overlap
+from ..expressions import ANY, FIELD, SEGMENT, Bytes, compile_expression, covers, overlap, words
 from ..patterns import PathMatch, Segment, parse_path_match
 from ..predicates import (
     Test,
@@ -41,6 +42,8 @@ CANDIDATES_MAX = 128
 
 EXPRESSIONS_MAX = 16
 """Most expressions at one place of a path, as in the data plane's limits."""
+
+_PLAIN = re.compile(rb"[A-Za-z0-9._~-]+")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Range = tuple[tuple[int, int], tuple[int, int]]
@@ -112,11 +115,29 @@ def conflicts(routes: Sequence[Any]) -> Iterator[Finding]:
     """What is wrong between routes."""
     claims = [claim for i, route in enumerate(routes) if (claim := _claim(i, mapping(route)))]
     told: set[int] = set()
-    for root in _places(claims).values():
+    hidden: dict[int, dict[str, tuple[Claim, ...]]] = defaultdict(dict)
+    for host, root in _places(claims).items():
         for claim, finding in _search(root):
             if claim.index not in told:
                 told.add(claim.index)
                 yield finding
+        for claim, covering in _search_hidden(root):
+            ways = hidden[claim.index]
+            ways.setdefault(host, covering)
+            if claim.index not in told and len(ways) == len(claim.hosts):
+                told.add(claim.index)
+                yield _never(claim, [one for way in ways.values() for one in way])
+
+
+def _never(claim: Claim, covering: Iterable[Claim]) -> Finding:
+    names = [show_path(("routes", one)) for one in sorted({cover.index for cover in covering})]
+    first = f"{' and '.join(names)} {'comes' if len(names) == 1 else 'come'} first and"
+    verb, what = ("takes", "that one") if len(names) == 1 else ("take", "them")
+    message = (
+        f"is never reached: {first} {verb} all of its requests; take it out, or let {what} ask"
+        " for more"
+    )
+    return ("routes", claim.index, "match", "path"), message
 
 
 def _claim(index: int, route: Mapping[str, Any]) -> Claim | None:
@@ -159,13 +180,24 @@ def _key(segment: Segment) -> object:
 
 
 def _search(root: _Place) -> Iterator[tuple[Claim, Finding]]:
+    for place in _all_of(root):
+        yield from _ties(place.ending)
+        yield from _expressions(place)
+
+
+def _search_hidden(root: _Place) -> Iterator[tuple[Claim, tuple[Claim, ...]]]:
+    """Routes that are never reached at one host, and those that take their requests there."""
+    for place in _all_of(root):
+        yield from _hidden(place)
+        yield from _halves(place.ending)
+
+
+def _all_of(root: _Place) -> Iterator[_Place]:
     todo = [root]
     while todo:
         place = todo.pop()
         todo.extend(reversed(place.children.values()))
-        yield from _ties(place.ending)
-        yield from _expressions(place)
-        yield from _hidden(place)
+        yield place
 
 
 # --- equal hosts and paths ------------------------------------------------------------------------
@@ -277,7 +309,7 @@ def _below(place: _Place) -> Iterator[Claim]:
         todo.extend(one.children.values())
 
 
-def _hidden(place: _Place) -> Iterator[tuple[Claim, Finding]]:
+def _hidden(place: _Place) -> Iterator[tuple[Claim, tuple[Claim, ...]]]:
     """Routes behind a segment that takes all of theirs and comes before it."""
     order = {"int": 0, "expression": 1, "param": 2}
     keys = [key for key, one in place.segments.items() if one.kind in order]
@@ -286,9 +318,68 @@ def _hidden(place: _Place) -> Iterator[tuple[Claim, Finding]]:
         first, second = place.segments[before], place.segments[behind]
         if first.kind != second.kind and covers(first.expression, second.expression, SEGMENT):
             yield from _hidden_below(place.children[before], place.children[behind])
+    literals = {one.decoded: key for key, one in place.segments.items() if one.kind == "literal"}
+    for key in keys if literals else ():
+        if place.segments[key].kind == "expression":
+            yield from _spelt_out(place, key, literals)
 
 
-def _hidden_below(before: _Place, behind: _Place) -> Iterator[tuple[Claim, Finding]]:
+def _spelt_out(
+    place: _Place, key: object, literals: Mapping[str, object]
+) -> Iterator[tuple[Claim, tuple[Claim, ...]]]:
+    """Routes behind an expression whose texts all stand beside it, and so come before it."""
+    texts = words(place.segments[key].expression, SEGMENT, len(literals)) or []
+    if not texts or not all(_PLAIN.fullmatch(text) for text in texts):
+        return
+    beside = [literals.get(text.decode()) for text in texts]
+    if None in beside:
+        return
+    behind = place.children[key]
+    found = [dict(_by_index(_hidden_below(place.children[one], behind))) for one in beside]
+    for index in set(found[0]).intersection(*found):
+        ways = [one[index] for one in found]
+        yield ways[0][0], tuple(cover for _, covering in ways for cover in covering)
+
+
+def _by_index(
+    found: Iterable[tuple[Claim, tuple[Claim, ...]]],
+) -> Iterator[tuple[int, tuple[Claim, tuple[Claim, ...]]]]:
+    return ((claim.index, (claim, covering)) for claim, covering in found)
+
+
+def _halves(ending: Sequence[Claim]) -> Iterator[tuple[Claim, tuple[Claim, ...]]]:
+    """Routes behind two of the same path, of which one wants a field to be there and one not."""
+    for claim in ending:
+        wanted: dict[tuple[str, str, str], Claim] = {}
+        for one in ending:
+            extra = _one_more(one, claim) if one.rank > claim.rank else None
+            if extra is not None:
+                wanted[extra] = one
+        for (side, name, kind), one in wanted.items():
+            other = wanted.get((side, name, "absent"))
+            if kind == "present" and other is not None:
+                yield claim, (one, other)
+                break
+
+
+def _one_more(one: Claim, claim: Claim) -> tuple[str, str, str] | None:
+    """The only test, and its kind, for whose sake `one` does not take all requests of `claim`."""
+    for name, test in one.headers.items():
+        fewer = replace(one, headers=_without(one.headers, name))
+        if name not in claim.headers and _covers(fewer, claim):
+            return "header", name, test.kind
+    for name, test in one.query.items():
+        fewer = replace(one, query=_without(one.query, name))
+        if name not in claim.query and _covers(fewer, claim):
+            return "query", name, test.kind
+    return None
+
+
+def _without(tests: Tests, name: str) -> Tests:
+    return {key: test for key, test in tests.items() if key != name}
+
+
+def _hidden_below(before: _Place, behind: _Place) -> Iterator[tuple[Claim, tuple[Claim, ...]]]:
     todo = [(before, behind)]
     while todo:
         one, two = todo.pop()
@@ -302,16 +393,12 @@ def _hidden_below(before: _Place, behind: _Place) -> Iterator[tuple[Claim, Findi
         for claim, ways in [*ended, *(longer if rest else ())]:
             cover = next((way for way in ways if _covers(way, claim)), None)
             if cover is not None:
-                message = (
-                    f"is never reached: {cover.name} comes first and takes all of its requests;"
-                    " take it out, or let that one ask for more"
-                )
-                yield claim, (("routes", claim.index, "match", "path"), message)
+                yield claim, (cover,)
 
 
 def _covers(way: Claim, claim: Claim) -> bool:
     """Whether the way asks for nothing that the claim does not ask for."""
-    if not set(claim.hosts) <= set(way.hosts) or way.client not in ((), claim.client):
+    if way.client not in ((), claim.client):
         return False
     if way.methods and not (claim.methods and claim.takes <= way.takes):
         return False
