@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..config.values import parse_target
-from .draft import Draft, Json, to_name, unused_name
+from .draft import Draft, Json, Place, to_name, unused_name
 from .openapi_file import Description
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -31,6 +31,17 @@ REFERENCES_MAX = 16
 
 _PARAMETER = re.compile(r"\{([^{}/]+)\}")
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
+_SHAPES = ("enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum")
+"""What a schema may ask of a segment beyond its type."""
+
+_READERS = (
+    "x-logo x-codesamples x-code-samples x-taggroups x-displayname x-internal x-example x-examples"
+    " x-summary x-enum-varnames x-enumnames x-nullable x-order"
+)
+
+_FOR_READERS = frozenset(_READERS.split())
+"""Extensions that say nothing about how requests are served, in lower case."""
+
 _UNCHECKED = {
     "security": "what it demands of a client is the service's to check",
     "callbacks": "these requests do not pass through this gateway's routes",
@@ -64,6 +75,7 @@ class _Importer:
         info = _mapping(description.data.get("info"))
         self.title = to_name(str(info.get("title", "")).lower(), "api")
         self.servers: dict[str, str] = {}  # target: upstream
+        self.unheld: Place | None = None  # where the first operation asks for more than a path
 
     def run(self) -> None:
         data = self.description.data
@@ -76,9 +88,16 @@ class _Importer:
             if data.get(key):
                 reason = _UNCHECKED.get(key, "requests to clients do not pass through routes")
                 self.draft.lose(self.description.place(key), f"{key}: {reason}")
+        self._extensions((), data)
         for path, item in _mapping(data.get("paths")).items():
             if str(path).startswith("/"):
                 self._path(str(path), item, outer)
+        if self.unheld is not None:
+            self.draft.note(
+                self.unheld,
+                "from here on, what must be in queries, header fields, cookies and bodies is the "
+                "service's to check",
+            )
 
     def _path(self, path: str, item: Any, outer: _Server | None) -> None:
         where: tuple[str, ...] = ("paths", path)
@@ -89,6 +108,7 @@ class _Importer:
         server = outer
         if "servers" in found:
             server = self._server((*where, "servers"), found["servers"], outer)
+        self._extensions(where, found)
         for key in found:
             if key in ("query", "additionalOperations"):
                 self.draft.lose(self.description.place(*where, key), f"{path}: {key} is not read")
@@ -112,6 +132,8 @@ class _Importer:
         if server is None:
             server = self._placeholder(())
         kinds = {**self._kinds(shared), **self._kinds(operation.get("parameters"))}
+        self._extensions(where, operation)
+        self._shapes(place, f"{method.upper()} {path}", shared, operation)
         for key, reason in _UNCHECKED.items():
             if operation.get(key):
                 name = f"{method.upper()} {path}"
@@ -131,7 +153,40 @@ class _Importer:
         route["upstream"] = server.upstream
         self.draft.add_route(route, place)
 
+    def _extensions(self, where: tuple[str, ...], part: Mapping[str, Any]) -> None:
+        """What other gateways are told there."""
+        for key in part:
+            if str(key).startswith("x-") and str(key).lower() not in _FOR_READERS:
+                place = self.description.place(*where, key)
+                self.draft.lose(place, f"{key}: what it says to other programs is not read")
+
     # --- parameters ---
+
+    def _shapes(self, place: Place, name: str, shared: Any, operation: Mapping[str, Any]) -> None:
+        """Remarks on what a request is not held to."""
+        listed = [
+            found
+            for parameters in (shared, operation.get("parameters"))
+            for one in (parameters if isinstance(parameters, list) else ())
+            if (found := self._resolve(one)) is not None
+        ]
+        for found in listed:
+            if found.get("in") != "path":
+                continue
+            if found.get("style", "simple") != "simple":
+                self.draft.lose(place, f"{name}: {found.get('name')}: its style {found['style']}")
+            schema = self._resolve(found.get("schema")) or {}
+            asked = [key for key in _SHAPES if key in schema]
+            if _type_of(schema) == "integer":
+                asked = [key for key in asked if key != "format"]
+            if asked:
+                self.draft.note(
+                    place,
+                    f"{name}: {found.get('name')}: {', '.join(asked)}: the service's to check",
+                )
+        others = any(found.get("in") != "path" for found in listed)
+        if self.unheld is None and (others or "requestBody" in operation):
+            self.unheld = place
 
     def _kinds(self, parameters: Any) -> dict[str, str]:
         """The type of each parameter that stands in the path."""
