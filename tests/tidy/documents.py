@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
 from tests.tidy.tree import Source
 
@@ -33,14 +34,19 @@ def _prose(document: Source) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def dead_links(document: Source, paths: Collection[str]) -> list[str]:
-    """Relative links that lead nowhere. `paths` are the files there are."""
+def dead_links(document: Source, paths: Set[str]) -> list[str]:
+    """Relative links that lead nowhere from where they stand. `paths` are the files there are."""
     folders = {path.rsplit("/", 1)[0] for path in paths if "/" in path}
+    here = posixpath.dirname(document.path)
+
+    def place(name: str) -> str:
+        return posixpath.normpath(posixpath.join(here, name))
+
     return [
         document.at(number, f"the link {target} leads nowhere")
         for number, line in _prose(document)
         for target in _LINK.findall(line)
-        if (name := target.partition("#")[0]) and name not in paths and name not in folders
+        if (name := target.partition("#")[0]) and place(name) not in paths | folders
     ]
 
 

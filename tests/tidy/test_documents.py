@@ -30,6 +30,12 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
     assert not documents.dead_links(md("```\n[x](pygw/gone.py)\n```"), PATHS)
 
 
+def test_links_lead_from_where_their_document_is() -> None:
+    page = Source("docs/page.md", "[x](../pygw/cli.py)")
+    assert not documents.dead_links(page, PATHS)
+    assert documents.dead_links(Source("docs/page.md", "[x](pygw/cli.py)"), PATHS)
+
+
 @pytest.mark.parametrize(
     "code", ["pygw/cli.py", "exchange.pyx", "filters/", "filters/ip.pyx", "/etc/x.py", "text/plain"]
 )
