@@ -69,11 +69,13 @@ cdef bint churned(lua_t* vm, size_t more) noexcept nogil:
     return lua_late(vm) != 0
 
 
-# A table of interned strings, which a collection may build anew. WHY: LuaJIT dies of an error that
-# is raised in a collection which compiled code has begun (the unwinder takes a state for a trace's
-# number). So what looks like such a table may use the reserve above the limit; nothing else may.
+# The table of interned strings, which a collection builds anew at half its size: the one thing that
+# it allocates. WHY: LuaJIT dies of an error that is raised in a collection which compiled code has
+# begun (the unwinder takes a state for a trace's number). So what looks like such a table, at most
+# half of the largest piece, may use the reserve above the limit; nothing else may. A text whose
+# memory is a power of two looks so as well, and takes of the reserve.
 cdef inline bint is_reserved(lua_t* vm, void* ptr, size_t size) noexcept nogil:
-    return (ptr == NULL and 2048 <= size <= LUA_RESERVE // 4 and size & (size - 1) == 0
+    return (ptr == NULL and 2048 <= size <= LUA_PIECE_MAX // 2 and size & (size - 1) == 0
             and vm.used + size <= vm.limit + LUA_RESERVE)
 
 
