@@ -10,6 +10,7 @@ from collections.abc import Generator
 
 import pytest
 
+from tests import scratch
 from tests.peers.fixtures import FAILED, fleet, gateway, gw, origin, quick, stage
 
 __all__ = ["fleet", "gateway", "gw", "origin", "quick", "stage"]
@@ -20,6 +21,11 @@ TIMEOUT_S = 60
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks."""
     config.addinivalue_line("markers", "slow: takes some seconds; still part of the whole run")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind; a worker of xdist ends here too."""
+    scratch.remove_all()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,16 +8,16 @@ Read next: `test_hooks`.
 
 from __future__ import annotations
 
-import atexit
 import functools
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import scratch
 
 Json = dict[str, Any]
 INCLUDE = Path(__file__).parents[2] / "pygw" / "include"
@@ -36,8 +36,7 @@ def built(source: str) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler: native hooks are not built here")
-    place = Path(tempfile.mkdtemp(prefix="pygw-hook-"))
-    atexit.register(shutil.rmtree, place)
+    place = scratch.folder("pygw-hook-")
     (place / "hook.c").write_text(source)
     command = [compiler, "-O2", "-Wall", "-Werror", "-Wno-unused", "-shared", "-fPIC"]
     command += [f"-I{INCLUDE}", "-o", str(place / "hook.so"), str(place / "hook.c")]

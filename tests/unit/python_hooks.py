@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import scratch
 from tests.unit.memory import GET, OK, Client, Gate, serving
 
 Json = dict[str, Any]
-FOLDER = Path(tempfile.mkdtemp(prefix="pygw-python-"))
+FOLDER = scratch.folder("pygw-python-")
 _numbers = itertools.count(1)
 
 
