@@ -50,12 +50,12 @@ class Heartbeats:
         passed_s = min(passed_s, 2 * most_s / LOOKS)
         seen: dict[int, _Sign] = {}
         for worker in workers:
-            value = os.pread(self._shared_fd, _SIGN_BYTES, worker.index * self._share_bytes)
-            sign = self._signs.get(worker.index)
+            value = os.pread(self._shared_fd, _SIGN_BYTES, worker.page * self._share_bytes)
+            sign = self._signs.get(worker.page)
             if sign is None or sign.worker is not worker or sign.value != value:
                 sign = _Sign(worker, value)
             else:
                 sign.silent_s += passed_s
-            seen[worker.index] = sign
+            seen[worker.page] = sign
         self._signs = seen
         return [sign.worker for sign in seen.values() if sign.silent_s > most_s]

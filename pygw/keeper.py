@@ -53,11 +53,12 @@ class Starts:
 class Keeper:
     """What keeps one worker alive: its number, and whether it is to be let go.
 
-    `vital`: when its first start fails, so does the whole.
+    `vital`: when its first start fails, so does the whole. `page` is its place in the shared
+    memory: its number, unless one that leaves has that yet.
     """
 
     def __init__(self, index: int, vital: bool) -> None:
-        self.index = index
+        self.index = self.page = index
         self.vital = vital
         self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.leaving = asyncio.Event()

@@ -80,7 +80,7 @@ class Eject(TypedDict, total=False):
     back_off: Duration
     """For how long at first; doubled each time, until an attempt succeeds."""
     max_back_off: Duration
-    """For how long at most; never over 1s where the target takes no connection."""
+    """For how long at most; never over 500ms where the target takes no connection."""
     statuses: Sequence[int]
     """Statuses of answers that count as failed attempts."""
 

@@ -25,7 +25,11 @@ from .control import FDS_MAX, Channel, ChannelError, Message
 OURS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU})
 """Signals that only the supervisor acts on, and a worker ignores."""
 
+LAST_WORDS_S = 1.0
+"""How long the channel of a worker that has ended is read to its end."""
+
 _STDERR = 2
+_GONE = "gone"
 
 
 class StartFailed(Exception):
@@ -41,10 +45,12 @@ class Start:
     """What a worker is told first. Descriptors are inherited under the same numbers; -1 is none.
 
     `sockets` are the listening ones, which go by their numbers here for the worker's whole life,
-    with the names of their listeners.
+    with the names of their listeners. `page` is its place in the shared memory, which no other
+    living worker has: one that leaves keeps its own beside that of the same index that follows.
     """
 
     index: int
+    page: int
     plan_fd: int
     drain_s: float
     sockets: Mapping[int, str]
@@ -62,7 +68,7 @@ class Start:
         """The first control message."""
         return {
             "type": "start",
-            "index": self.index,
+            "index": self.page,
             "plan_fd": self.plan_fd,
             "drain_s": self.drain_s,
             "sockets": [{"key": fd, "listener": name} for fd, name in self.sockets.items()],
@@ -74,17 +80,21 @@ class Start:
 class WorkerProcess:
     """A started worker. Whoever spawned it must `wait` for it, so that none is left behind.
 
-    `sockets` are those it accepts from, `is_serving` whether it does.
+    `sockets` are those it accepts from, `is_serving` whether it does. `leaving` is set when it was
+    told to end, not by us: it goes on until we tell it to drain.
     """
 
     def __init__(self, start: Start, process: Process, channel: Channel) -> None:
-        self.index = start.index
+        self.index, self.page = start.index, start.page
+        self.leaving = asyncio.Event()
         self.sockets = set(start.sockets)
         self.is_serving = False
         self._start = start
         self._process = process
         self._channel = channel
         self._asking = asyncio.Lock()
+        self._answers: asyncio.Queue[Message] = asyncio.Queue()
+        self._hearing: asyncio.Task[None] | None = None
 
     @classmethod
     async def spawn(cls, command: Sequence[str], start: Start) -> WorkerProcess:
@@ -132,14 +142,27 @@ class WorkerProcess:
         async with self._asking:
             try:
                 await self._channel.send(message, fds)
-                while (received := await self._channel.receive()) is not None:
-                    answer = received[0]
-                    same = answer.get("number") == message["number"]
-                    if same and answer.get("type") in answers:
-                        return answer
-            except (OSError, ChannelError) as error:
+            except OSError as error:
                 raise Gone(f"{self.name} is out of reach: {error}") from None
-            raise Gone(f"{self.name} ended")
+            while (answer := await self._answers.get()).get("type") != _GONE:
+                same = answer.get("number") == message["number"]
+                if same and answer.get("type") in answers:
+                    return answer
+            self._answers.put_nowait(answer)  # for whoever asks next
+            raise Gone(f"{self.name} {answer['why']}")
+
+    async def _hear(self) -> None:
+        """Sort what the worker says by itself from its answers."""
+        why = "ended"
+        try:
+            while (received := await self._channel.receive()) is not None:
+                if received[0].get("type") == "leaving":
+                    self.leaving.set()
+                else:
+                    self._answers.put_nowait(received[0])
+        except (OSError, ChannelError) as error:
+            why = f"is out of reach: {error}"
+        self._answers.put_nowait({"type": _GONE, "why": why})
 
     async def ready(self, timeout_s: float) -> None:
         """Tell the worker what to serve and wait until it does; StartFailed says why not."""
@@ -157,12 +180,18 @@ class WorkerProcess:
         if message.get("type") != "ready":
             raise StartFailed(f"{self.name} cannot start: {message.get('error')}")
         self.is_serving = True
+        self._hearing = asyncio.create_task(self._hear())
 
     async def wait(self) -> str:
         """Wait for the end; the sentence says how it ended."""
         code = await self._process.wait()
         self.is_serving = False
-        # Whoever waits for an answer reads the channel's end first.
+        if self._hearing is not None:
+            # What it said at last comes first, then the end. A child of its own may hold its end.
+            await asyncio.wait({self._hearing}, timeout=LAST_WORDS_S)
+            self._hearing.cancel()
+            self._answers.put_nowait({"type": _GONE, "why": "ended"})
+        # Whoever waits for an answer hears of the end first.
         async with self._asking:
             self._channel.close()
         if code >= 0:

@@ -16,9 +16,7 @@ import logging
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -33,6 +31,8 @@ from .heartbeat import LOOKS, Heartbeats
 from .keeper import Keeper, Starts
 from .listeners import ListenError, OpenListener
 from .notify import Manager
+from .options import IDLE_S, Options
+from .parting import Partings, end_of
 from .plan import new_pseudonym
 from .process import Start, StartFailed, WorkerProcess
 from .reload import Change, Refused
@@ -40,40 +40,11 @@ from .sharing import share_sockets
 
 log = logging.getLogger("pygw.supervisor")
 
-WORKER_COMMAND = (sys.executable, "-P", "-m", "pygw.worker")
-"""How a worker is started; -P keeps the current directory's files out of its imports."""
-
-
-IDLE_S = {"reload": 5.0, "end": 0.5, "now": 0.0}
-"""How long a connection at rest of a worker that drains may bring one more request.
-
-Reload: the worker is one too many, and nobody waits for its end. End: TERM, where a balancer before
-us may still send requests on connections it keeps. Now: INT, where a person waits.
-"""
-
-
 _NO_HEARTBEAT_S = 8.0
 """Without a heartbeat: a `LOOKS`th of it passes until we look whether there is one."""
 
 _DUMP_S = 0.1
 """How long a worker that hangs has to say where, before it is ended."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What tests shorten or replace; times in seconds.
-
-    A worker that ends by itself is started again after `backoff_first_s`, doubled each time up to
-    `backoff_max_s`, until one has lived for `backoff_reset_s`.
-    """
-
-    worker_command: Sequence[str] = WORKER_COMMAND
-    shared_bytes_per_worker: int | None = None
-    backoff_first_s: float = 0.1
-    backoff_max_s: float = 30.0
-    backoff_reset_s: float = 60.0
-    ready_timeout_s: float = 30.0
-    kill_grace_s: float = 3.0
 
 
 class Supervisor:
@@ -113,6 +84,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._idle_s = IDLE_S["end"]
         self._telling: set[asyncio.Task[None]] = set()
+        self._partings = Partings()
         self._failed = False
         self._killing = False
 
@@ -225,7 +197,8 @@ class Supervisor:
                     await keeper.worker.tell(self._drain_message)
                 else:
                     self._soon(self._deal())
-                why = await keeper.worker.wait()
+                while not (why := await end_of(keeper.worker, self._draining)):
+                    await self._replace(keeper, keeper.worker)
             except (StartFailed, OSError) as error:
                 why = str(error)
                 if not first.done() and keeper.vital:
@@ -241,6 +214,21 @@ class Supervisor:
             failures = 1 if lived_s >= self._options.backoff_reset_s else failures + 1
             await self._back_off(keeper, why, failures)
 
+    async def _replace(self, keeper: Keeper, old: WorkerProcess) -> None:
+        """Another worker in its place, and only then it drains: no client waits meanwhile."""
+        old.leaving.clear()
+        if keeper.leaving.is_set() or not old.is_serving:
+            return
+        log.info("%s was told to leave; another takes its place", old.name)
+        self._partings.add(old)
+        try:
+            keeper.worker = await self._start_worker(keeper)
+            await self._deal()
+        finally:
+            await old.tell(self._drain_message)
+        if keeper.leaving.is_set():
+            await keeper.worker.tell(self._drain_message)
+
     async def _back_off(self, keeper: Keeper, why: str, failures: int) -> None:
         options = self._options
         delay_s = min(options.backoff_max_s, options.backoff_first_s * 2 ** min(failures - 1, 30))
@@ -251,8 +239,11 @@ class Supervisor:
     async def _start_worker(self, keeper: Keeper) -> WorkerProcess:
         async with self._starts.one():
             now = self._generation
+            page = self._partings.free_page(keeper, self._keepers, now.config.workers)
+            self._make_room(page + 1)
             start = Start(
                 index=keeper.index,
+                page=page,
                 plan_fd=now.plan_fd,
                 drain_s=now.config.drain / 1000,
                 sockets=now.sockets_of(keeper.index),
@@ -270,6 +261,12 @@ class Supervisor:
                 await worker.wait()
                 raise
             return worker
+
+    @property
+    def _living(self) -> list[WorkerProcess]:
+        """Every worker that has not ended, as far as we know."""
+        kept = [one.worker for one in self._keepers if one.worker is not None]
+        return list(dict.fromkeys([*kept, *self._partings.workers]))
 
     @property
     def _serving(self) -> list[WorkerProcess]:
@@ -421,8 +418,7 @@ class Supervisor:
         """Leave no worker behind; the number of those that had to be killed."""
         self._killing = True
         self._leave()
-        living = [one.worker for one in self._keepers if one.worker is not None]
-        killed = sum([worker.kill() for worker in living])
+        killed = sum([worker.kill() for worker in self._living])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for task in self._telling:
             task.cancel()
@@ -430,7 +426,8 @@ class Supervisor:
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [one.task for one in self._keepers if one.task is not None]
+        kept = [one.task for one in self._keepers if one.task is not None]
+        return [*kept, *self._partings.tasks]
 
     def _leave(self) -> None:
         self._draining.set()
@@ -439,9 +436,8 @@ class Supervisor:
 
     def _tell_all(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Tell every living worker, without waiting for one that does not read."""
-        for keeper in self._keepers:
-            if keeper.worker is not None:
-                self._tell(keeper.worker, message, fds)
+        for worker in self._living:
+            self._tell(worker, message, fds)
 
     def _tell(self, worker: WorkerProcess, message: Message, fds: Sequence[int] = ()) -> None:
         self._soon(worker.tell(message, fds))
@@ -478,7 +474,7 @@ def with_more_workers(config: Config, more: int) -> Config:
     return config.model_copy(update={"workers": count})
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

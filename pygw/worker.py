@@ -35,6 +35,9 @@ IDLE_S = 0.5
 GRACE_S = 2.0
 """Time to close everything after the drain's end; then the process is ended by force."""
 
+LEAVE_S = 40.0
+"""A worker that was told to leave, not by the supervisor, waits for it so long; then it goes."""
+
 _STDERR = 2
 
 log = logging.getLogger("pygw.worker")
@@ -134,6 +137,8 @@ class _Service:
         self.drain_s = 0.0
         self.idle_s = IDLE_S
         self.last = False  # nobody accepts from our sockets after us
+        self.serving = False
+        self.asking: asyncio.Task[None] | None = None  # to be let go
 
     async def run(self) -> int:
         """The exit code: 0 after a drain or stop, 1 when the start failed."""
@@ -155,7 +160,7 @@ class _Service:
     async def _start(self, message: Message) -> DataPlane | None:
         """The serving data plane; None when it cannot start, which the supervisor is told."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self.leaving.set)
+        loop.add_signal_handler(signal.SIGTERM, self._on_term)
         self.drain_s = float(message["drain_s"])
         fds = message["shared_fd"], message["access_log_fd"]
         try:
@@ -177,11 +182,30 @@ class _Service:
             await self.channel.send({"type": "failed", "error": why})
             return None
         await self.channel.send({"type": "ready"})
+        self.serving = True
         return worker
+
+    def _on_term(self) -> None:
+        """Somebody wants this one worker to go. Clients are on their way to its sockets, so it
+        stays until the supervisor has another in its place; told twice, it goes at once."""
+        if not self.serving or self.asking is not None:
+            self.leaving.set()
+        else:
+            self.asking = asyncio.create_task(self._ask_to_leave())
+
+    async def _ask_to_leave(self) -> None:
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self.channel.send({"type": "leaving"})
+                await self.leaving.wait()
+        except (TimeoutError, OSError):
+            self.leaving.set()
 
     async def _serve(self, worker: DataPlane) -> None:
         obeying = _unseen(asyncio.create_task(self._obey(worker)))
         await self.leaving.wait()
+        if self.asking is not None:
+            self.asking.cancel()
         _limit_life(self.drain_s + GRACE_S)
         drain = worker.drain(self.drain_s, self.idle_s, self.last)
         draining = _unseen(asyncio.create_task(drain))

@@ -58,7 +58,7 @@ cdef enum:
     # pool
     TARGETS_MAX = 1024             # targets of one upstream, resolved addresses included
     TUNNEL_IDLE_MS = 3600000       # a tunnel without a byte in either direction ends
-    EJECT_CONNECT_MS = 1000        # a target that takes no connection is tried again after this
+    EJECT_CONNECT_MS = 500         # a target that takes no connection is tried again after this
     HASH_SLOTS = 65536             # places in a consistent hash's table
     TURNS_MAX = 65536              # turns after which weighted round robin begins anew
     SPLITS_MAX = 16                # upstreams that share one route's requests

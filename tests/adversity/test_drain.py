@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ from tests.peers.link import Stopwatch, until
 from tests.peers.origin import Origin
 from tests.peers.payload import answer, chunk, head, request
 from tests.peers.settings import proxy_config
+from tests.peers.wire import Message
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,39 @@ def test_class_33_running_request_ends_with_connection_close(
     assert draining.wait_exit() == 0
     assert watch.seconds < 1.5
     assert draining.log_entries(1)[0]["status"] == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_class_33_worker_that_gets_term_by_itself_keeps_nobody_waiting(
+    stage: Stage, origin: Origin, workers: int
+) -> None:
+    started, over = threading.Event(), threading.Event()
+
+    def serve(asked: Message) -> bytes:
+        if asked.target == b"/running":
+            started.set()
+            over.wait(10)
+        return answer(asked.target)
+
+    origin.serve(serve)
+    gw = stage.fresh(proxy_config(origin, drain="10s", workers=workers))
+    before = gw.workers
+    with gw.client() as client:
+        client.send(request("/running"))
+        assert started.wait(10)
+        for pid in before:
+            os.kill(pid, signal.SIGTERM)
+        seen, asked = set(before), 0
+        while len(seen) < 2 * workers or asked < 40:  # nobody is refused, nobody hangs
+            with gw.client() as other:
+                assert other.ask(request(f"/{asked}")).text == f"/{asked}"
+            asked += 1
+            seen |= set(gw.workers)
+        over.set()
+        assert client.recv_response().text == "/running"
+    until(lambda: not set(before) & set(gw.workers), "those that were told are gone")
+    gw.signal()
+    assert gw.wait_exit() == 0
 
 
 def test_class_33_idle_connections_do_not_hold_the_drain(draining: Gateway) -> None:

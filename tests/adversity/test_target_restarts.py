@@ -22,7 +22,7 @@ from tests.peers.gateway import Gateway
 
 RESTARTS = int(os.environ.get("PYGW_RESTARTS", "4"))
 CLIENTS = 12
-RETURN_S = 1.0  # EJECT_CONNECT_MS
+RETURN_S = 1.0  # twice EJECT_CONNECT_MS, for a busy machine
 SERVICE = """
 import asyncio, os, sys
 log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -155,4 +155,4 @@ def test_a_killed_target_costs_no_get_doubles_no_post_and_is_back_within_a_secon
     assert {result for method, result in load.results if method == "GET"} == {"200"}
     assert {result for method, result in load.results if method == "POST"} <= {"200", "502"}
     assert max(posts.values()) == 1
-    assert max(waits) <= RETURN_S + 0.2
+    assert max(waits) <= RETURN_S

@@ -15,7 +15,8 @@ from pathlib import Path
 from pygw.config import Config, load_config
 from pygw.listeners import OpenListener
 from pygw.log import set_up_log
-from pygw.supervisor import Options, Supervisor
+from pygw.options import Options
+from pygw.supervisor import Supervisor
 
 WORKER = Path(__file__).with_name("worker_double.py")
 

@@ -12,7 +12,7 @@ from .plans import balance, build, eject, plan, retry, target, upstream
 
 EJECT_FAULTS = 3
 EJECT_MS = 250
-EJECT_CONNECT_MS = 1000
+EJECT_CONNECT_MS = 500
 HASH_SLOTS = 65536
 TURNS_MAX = 65536
 BUDGET_MS = 10_000

@@ -20,7 +20,7 @@ class Stub:
     """A worker as far as its place matters."""
 
     def __init__(self, index: int) -> None:
-        self.index = index
+        self.index = self.page = index
 
 
 class Watched:

@@ -113,7 +113,7 @@ class Eject(Part):
     """For how long at first; doubled each time, until an attempt succeeds."""
 
     max_back_off: TimeoutMs = 10_000
-    """For how long at most; never over 1s where the target takes no connection."""
+    """For how long at most; never over 500ms where the target takes no connection."""
 
     statuses: Annotated[
         list[Annotated[int, Parsed(parse_status, STATUS_SCHEMA)]], Field(max_length=200)
