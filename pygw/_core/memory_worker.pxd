@@ -4,16 +4,18 @@
 # Read next: memory_worker.pyx; watched_worker.pyx for one that tells what hooks do.
 
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy
 from pygw._core.host cimport worker_t
 from pygw._core.libs.uv cimport uv_buf_t
 from pygw._core.resolver cimport name_t
 from pygw._core.transport_memory cimport memory_end_t, memory_net_t
 from pygw._core.types.bill cimport bill_head_t, bill_row_t
-from pygw._core.types.exchange cimport plan_t
+from pygw._core.types.exchange cimport host_t, plan_t
 
 cdef enum:
     MEMORY_ROWS = 64          # of what filters cost
     TOLD_BYTES = 2048         # of lines about mirrors; what comes then is lost
+    UNIX_MS = 1700000000000   # the wall clock when a worker begins
     LOOKUPS = 16              # names looked up at once
 
 # What a worker in memory is made of, as C sees it.
@@ -28,6 +30,22 @@ cdef struct memory_worker_t:
     char told[2048]           # TOLD_BYTES
     uint32_t told_used
     uv_buf_t log_piece        # borrow(access log, until access_log_wrote)
+
+
+# Its clocks, and what mirrors would write to standard error.
+cdef inline uint64_t now_ns(host_t* h) noexcept nogil:
+    return (<worker_t*>h.worker).wheel.now_ms * 1000000
+
+
+cdef inline uint64_t unix_ms(host_t* h) noexcept nogil:
+    return UNIX_MS + (<worker_t*>h.worker).wheel.now_ms
+
+
+cdef inline void keep_line(void* arg, const char* line, size_t size) noexcept nogil:
+    cdef memory_worker_t* m = <memory_worker_t*>arg
+    if size <= TOLD_BYTES - m.told_used:
+        memcpy(m.told + m.told_used, line, size)     # COPY: a test reads it later
+        m.told_used += <uint32_t>size
 
 
 # A test's end of one connection: a client of the worker, or a service it connected to.

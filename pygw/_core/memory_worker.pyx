@@ -15,9 +15,8 @@ from collections import deque
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
-from pygw._core.access_log cimport (
-    access_log_flush, access_log_t, access_log_wrote)
+from libc.string cimport memset
+from pygw._core.access_log cimport access_log_flush, access_log_t, access_log_wrote
 from pygw._core.address cimport address_from_socket, address_parse
 from pygw._core.bill_read cimport bills_of
 from pygw._core.bills cimport bills_open
@@ -48,28 +47,12 @@ cdef enum:
     OUTPUT_BYTES = 65536      # what one direction's wire holds
     SPARE_ENDS = 64           # connects that one turn may start
     TURNS_MAX = 100000        # a worker that is not at rest after so many turns spins
-    UNIX_MS = 1700000000000   # the wall clock when a worker begins
-
-
-cdef uint64_t now_ns(host_t* h) noexcept nogil:
-    return (<worker_t*>h.worker).wheel.now_ms * 1000000
-
-
-cdef uint64_t unix_ms(host_t* h) noexcept nogil:
-    return UNIX_MS + (<worker_t*>h.worker).wheel.now_ms
 
 
 cdef int log_write(access_log_t* log, const uv_buf_t* piece) noexcept nogil:
     cdef worker_t* w = <worker_t*>(<char*>log - <size_t>&(<worker_t*>NULL).log)
     (<memory_worker_t*>w).log_piece = piece[0]
     return 0
-
-
-cdef void keep_line(void* arg, const char* line, size_t size) noexcept nogil:
-    cdef memory_worker_t* m = <memory_worker_t*>arg
-    if size <= TOLD_BYTES - m.told_used:
-        memcpy(m.told + m.told_used, line, size)     # COPY: a test reads it later
-        m.told_used += <uint32_t>size
 
 
 cdef int lookup(name_t* name) noexcept nogil:
