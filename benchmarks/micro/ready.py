@@ -25,8 +25,9 @@ AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
 # A case that ends in one of these times that phase's function, in the place of the request's.
 PHASES = ("attempt", "response_body")
 # What the function of a body gets for its response.
-STANDS_IN = """local resp = setmetatable({}, {
-  __index = { body = [==[@BODY@]==] }, __newindex = function() end })
+STANDS_IN = """local resp = setmetatable({}, { __newindex = function() end, __index = {
+  body = [==[@BODY@]==], status = 200, headers = function() return {} end,
+  header = function() return "application/json" end } })
 """
 PAGE = '<p>Some words of a page, <a href="http://old.example/a">and a link</a></p>\n' * 14
 
@@ -41,7 +42,16 @@ def _keys(count: int) -> hooks.Entry:
 
 
 _RULES: hooks.Entry = {"replace": [{"from": "http://old.example", "to": "https://new.example"}]}
-BODIES = {"rewrite_response": PAGE}
+_PII: hooks.Entry = {
+    "fields": ["**.name", "orders.note"],
+    "patterns": ["card", "email", "iban", "phone"],
+}
+ORDER = (
+    '{"id": 4711, "name": "Anna Meier", "mail": "anna@shop.example", "sum": 12.50, "paid": true, '
+    '"card": "4111 1111 1111 1111", "items": ["red shoes", "size 42", "by post"], "note": null},'
+)
+DOCUMENT = f'{{"orders": [{ORDER * 5}{ORDER[:-1]}]}}'
+BODIES = {"rewrite_response": PAGE, "mask_pii": DOCUMENT}
 
 CASES: dict[str, tuple[str, hooks.Entry]] = {
     "api_key, 1 key": ("api_key", _keys(1)),
@@ -50,6 +60,7 @@ CASES: dict[str, tuple[str, hooks.Entry]] = {
     "maintenance, off": ("maintenance", {}),
     "ab_split, kept": ("ab_split", {"variants": {"a": 90, "b": 10}}),
     "rewrite_response, response_body": ("rewrite_response", _RULES),
+    "mask_pii, response_body": ("mask_pii", _PII),
     "bot_filter, 20 texts": (
         "bot_filter",
         {"deny_empty": False, "deny": [f"bot {number}" for number in range(20)]},
@@ -62,13 +73,13 @@ def _entry(name: str, _: Path) -> hooks.Entry:
     code = (FOLDER / f"{file}.lua").read_text("utf-8")
     for phase in PHASES:
         if name.endswith(f", {phase}"):
-            code = code.replace("function hook.request(", "local function other(")
+            code = code.replace("function hook.request(", "local function unused(")
             code = code.replace(f"function hook.{phase}(", "function hook.request(")
             code = code.replace("hook.request(_, resp)", "hook.request(_)")
     if file in BODIES:
         code = STANDS_IN.replace("@BODY@", BODIES[file]) + code
         code = code.replace("if gw.var[BODY_VAR] ~=", "if false and gw.var[BODY_VAR] ~=")
-    return hooks.lua_entry(code, config) | {"phases": ["request"]}
+    return hooks.lua_entry(code, config) | {"phases": ["request"], "deadline_ms": 1000}
 
 
 def main() -> None:

@@ -392,9 +392,11 @@ cdef void exchange_tunnel_ended(exchange_t* x, uint64_t bytes_up, uint64_t bytes
 # --- answers of our own and early ends ------------------------------------------------------------
 
 
-# A filter said REPLY or ABORT.
+# A filter said REPLY or ABORT. Once there is a reply, only filters of the response can: the chain
+# goes on behind the one that did, or a filter that always replies would see its own reply for ever.
 cdef void exchange_stop(exchange_t* x, verdict_t verdict) noexcept nogil:
-    cdef bint in_response = x.request_side.head_passed and x.attempt.flags & AF_ANSWERED
+    cdef bint in_response = x.flags & XF_REPLIED or (
+        x.request_side.head_passed and x.attempt.flags & AF_ANSWERED)
     if verdict == VERDICT_REPLY:
         if not x.flags & XF_RESPONSE_STARTED and x.response.half.flags & MF_SELF_MADE:
             exchange_take_over(x)

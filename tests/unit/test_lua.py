@@ -108,6 +108,17 @@ def test_a_reply_is_the_answer_with_its_fields() -> None:
         assert gate.origins == []
 
 
+@pytest.mark.parametrize("phase", ["response", "response_body"])
+def test_who_replies_to_every_answer_does_not_see_its_own(phase: str) -> None:
+    replying = (
+        "return {request = function() gw.reply(415) end,"
+        f" {phase} = function(_, resp) gw.reply(500 + resp.status % 100) end}}"
+    )
+    body = "buffered" if phase == "response_body" else "none"
+    with serving(lua(replying, body=body)) as gate:
+        assert exchange(gate).answer.status == 515
+
+
 def test_variables_are_shared_along_the_chain() -> None:
     with serving(
         request("gw.var.user = 'anna'"), request("req.set_header('x-user', gw.var.user)")
