@@ -70,7 +70,7 @@ lint: $(VENV)/with-lint $(VENV)/with-test  ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint pygw/_core
-	$(VENV)/bin/mypy pygw benchmarks tests/tidy tests/test_tidy.py
+	$(VENV)/bin/mypy pygw benchmarks hooks/python tests/tidy tests/test_tidy.py
 
 docs: $(VENV)/ready  ## generate docs/ and pygw/keys.py from the models and commands
 	$(PY) docs/generate.py

@@ -7,8 +7,9 @@
 # "cache": {"key": template of template.pxd, "ttl_ms": N} in a hook's entry, which must have "reads"
 # and act in the phase request only. The hook must be pure: what it decides depends on what it
 # reads, and that stands in the key; the configuration sees to it. Kept are its writes, by the host
-# table, in their order, and its reply. A request in which a named field that it reads came twice
-# has its own run. Of all decisions the least recently used goes first; nothing is kept twice, but
+# table, in their order, and its reply. A request in which a named field that it reads, or a cookie
+# or pair of the key, came twice has its own run. Of all decisions the least recently used goes
+# first; nothing is kept twice, but
 # two requests of one key that come while the first is decided both run.
 
 from libc.stdint cimport uint32_t, uint64_t

@@ -21,7 +21,8 @@ from pygw._core.limits cimport (
 from pygw._core.part cimport Part, plan_alloc, plan_fail
 from pygw._core.route_hash cimport hash_bytes, hash_word
 from pygw._core.stats cimport ST_HOOK_CACHE_HITS, ST_HOOK_CACHE_MISSES, stat_add
-from pygw._core.template cimport PLACE_VALUE, template_build, template_run, template_t
+from pygw._core.template cimport (
+    PLACE_VALUE, template_ambiguous, template_build, template_run, template_t)
 from pygw._core.types.exchange cimport exchange_t, host_t, plan_t, PHASE_REQUEST
 from pygw._core.types.header cimport header_t, headers_t
 from pygw._core.types.hook cimport *
@@ -265,7 +266,9 @@ cdef outcome_t hook_cache_take(hook_call_t* call) noexcept nogil:
     cdef hook_cache_t* c = &call.hooks.cache
     cdef record_t* r
     cdef cache_entry_t* e
-    if is_ambiguous(x, call.hook.reads) or not table_make(c, x.host):
+    if (is_ambiguous(x, call.hook.reads)
+            or template_ambiguous(<template_t*>call.hook.caching.key, x)
+            or not table_make(c, x.host)):
         return OUTCOME_WAIT
     r = <record_t*>arena_zalloc(&x.arena, sizeof(record_t))
     if unlikely(r == NULL) or not key_make(x, <template_t*>call.hook.caching.key, r):

@@ -76,3 +76,6 @@ cdef template_t* template_build(object parts, str where, int place, uint32_t max
 # E_DOWN_TARGET (a value is refused), or when it is longer than max_bytes: E_DOWN_LINE_LENGTH (PATH,
 # QUERY, ORIGIN), else E_DOWN_HEAD_LENGTH.
 cdef int template_run(const template_t* t, exchange_t* x, span_t* out) noexcept nogil
+# Whether a cookie or a pair that it names is there more than once, empty, or spelled in another way
+# than usual: then other requests, which say something else, have the same text.
+cdef bint template_ambiguous(const template_t* t, exchange_t* x) noexcept nogil

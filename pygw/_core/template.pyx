@@ -16,11 +16,11 @@ from pygw._core.fault cimport (
 from pygw._core.headers cimport header_name_valid, headers_find, headers_find_name
 from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.limits cimport FIELD_NAME_MAX, TEMPLATE_PIECES
-from pygw._core.pairs cimport pair_find
+from pygw._core.pairs cimport pair_find, pair_is, pair_next, pair_t
 from pygw._core.part cimport plan_alloc, plan_fail, plan_keep, plan_text
 from pygw._core.types.header cimport header_t, H_COOKIE
 from pygw._core.types.message cimport request_t, FORM_ABSOLUTE
-from pygw._core.view cimport decimal_write, hex_value, span, span_trim
+from pygw._core.view cimport decimal_write, hex_value, span, span_trim, span_is
 
 cdef enum:
     LITERAL_MAX = 1048576     # bytes of one text of a plan
@@ -125,8 +125,9 @@ cdef template_t* template_build(object parts, str where, int place, uint32_t max
 # --- values ---------------------------------------------------------------------------------------
 
 
-# The first cookie of that name (RFC 6265 5.4): names are told apart by case.
-cdef span_t cookie_find(exchange_t* x, span_t name) noexcept nogil:
+# The first cookie of that name (RFC 6265 5.4), or the one behind `skip` others of it: names are
+# told apart by case.
+cdef span_t cookie_find(exchange_t* x, span_t name, uint32_t skip) noexcept nogil:
     cdef header_t* h = headers_find(&x.request.half.headers, H_COOKIE, NULL)
     cdef span_t rest, one
     cdef uint32_t i
@@ -143,10 +144,40 @@ cdef span_t cookie_find(exchange_t* x, span_t name) noexcept nogil:
                 i = 0
                 while i < name.len and one.ptr[i] == name.ptr[i]:
                     i += 1
-                if i == name.len:
+                if i == name.len and skip == 0:
                     return span(one.ptr + i + 1, one.len - i - 1)
+                skip -= i == name.len
         h = headers_find(&x.request.half.headers, H_COOKIE, h)
     return span(NULL, 0)
+
+
+cdef bint cookie_ambiguous(exchange_t* x, span_t name) noexcept nogil:
+    cdef span_t value = cookie_find(x, name, 0)
+    if value.ptr == NULL:
+        return False
+    return value.len == 0 or value.ptr[0] <= c' ' or cookie_find(x, name, 1).ptr != NULL
+
+
+cdef bint pair_ambiguous(span_t query, span_t name) noexcept nogil:
+    cdef pair_t pair
+    cdef bint found = False
+    while pair_next(&query, &pair):
+        if not pair_is(pair.name, name):
+            continue
+        if found or pair.value.len == 0 or not span_is(pair.name, name.ptr, name.len):
+            return True
+        found = True
+    return False
+
+
+cdef bint template_ambiguous(const template_t* t, exchange_t* x) noexcept nogil:
+    cdef uint32_t i
+    for i in range(t.count):
+        if t.pieces[i].source == FROM_COOKIE and cookie_ambiguous(x, t.pieces[i].text):
+            return True
+        if t.pieces[i].source == FROM_PAIR and pair_ambiguous(x.request.query, t.pieces[i].text):
+            return True
+    return False
 
 
 cdef span_t host_of(exchange_t* x) noexcept nogil:
@@ -168,7 +199,7 @@ cdef span_t named_value(exchange_t* x, const piece_t* p) noexcept nogil:
     if p.source == FROM_PAIR:
         return pair_find(x.request.query, p.text)
     if p.source == FROM_COOKIE:
-        return cookie_find(x, p.text)
+        return cookie_find(x, p.text, 0)
     h = headers_find_name(&x.request.half.headers, p.text, NULL)
     return span(NULL, 0) if h == NULL else h.value
 

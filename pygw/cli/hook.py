@@ -84,7 +84,10 @@ def test(paths: tuple[str, ...], cost: bool) -> None:
 
 @command.command("list")
 def list_() -> None:
-    """List the hooks that installed packages offer: name, language, place, package."""
+    """List the hooks that installed packages offer, pygw's ready-made ones among them.
+
+    Name, language, place, package.
+    """
     from ..config.hook_points import offers
 
     rows = [(one.name, one.language, one.place, one.package) for one in offers()]
@@ -94,6 +97,26 @@ def list_() -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         click.echo("  ".join(cells).rstrip())
+
+
+@command.command("copy")
+@click.option(
+    "-o", "--out", default=".", type=click.Path(file_okay=False), help="Folder; made if need be."
+)
+@click.argument("name")
+def copy(out: str, name: str) -> None:
+    """Copy the code of a hook of an installed package, NAME in `pygw hook list`, to change it.
+
+    A file that is there stays as it is.
+    """
+    from .hook_files import copy_offer
+
+    try:
+        click.echo(f"wrote {copy_offer(name, out)}")
+    except FileExistsError as error:
+        fail(f"{error.filename} is there already; nothing was written")
+    except (OSError, ValueError) as error:
+        fail(str(error))
 
 
 @command.command("types")

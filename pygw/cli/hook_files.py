@@ -106,6 +106,26 @@ class NewHook:
         yield f"serve: pygw run {config}"
 
 
+def copy_offer(name: str, out: str) -> str:
+    """Copies the file of a hook that a package offers; its new path. OSError, ValueError."""
+    from ..config import hook_points
+
+    offer = next((one for one in hook_points.offers() if one.name == name), None)
+    if offer is None:
+        raise ValueError(f"no installed package offers a hook {name}: see pygw hook list")
+    if offer.language == "python":
+        from pygw._core.runtimes.python_code import locate
+
+        source = locate(offer.place.partition(":")[0])
+    else:
+        source = Path(hook_points.file_of(offer))
+    os.makedirs(out, exist_ok=True)
+    path = os.path.normpath(os.path.join(out, source.name))
+    with open(path, "xb") as file:
+        file.write(source.read_bytes())
+    return path
+
+
 def write_types(out: str, fresh: bool) -> Iterator[tuple[str, str]]:
     """The annotations of the Lua API and the settings of LuaLS; `fresh` writes the first anew."""
     os.makedirs(out, exist_ok=True)

@@ -24,6 +24,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from .errors import suggest
 
+OWN = "pygw"
+"""The package of the ready-made hooks: a name that another one offers too is that one's."""
+
 GROUP = "pygw.hooks"
 """As in the data plane's runtime for Python."""
 
@@ -47,9 +50,11 @@ class Offer:
 
 
 def offers() -> list[Offer]:
-    """All that is installed, by name; of two with one name the one that is found first."""
+    """All that is installed, by name; of two with one name the one that is found first, and the
+    ready-made last."""
     found: dict[str, Offer] = {}
-    for point in entry_points(group=GROUP):
+    points = entry_points(group=GROUP)
+    for point in sorted(points, key=lambda one: one.dist is not None and one.dist.name == OWN):
         found.setdefault(point.name, _offer(point))
     return sorted(found.values(), key=lambda offer: offer.name)
 

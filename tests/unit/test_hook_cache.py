@@ -101,6 +101,36 @@ def test_a_field_that_came_twice_is_not_a_key() -> None:
         assert ask(gate).answer.body == b"3"
 
 
+@pytest.mark.parametrize(
+    ("query", "cookie"),
+    [
+        (b"a=1&a=2", b"c=1"),
+        (b"a=1&%61=2", b"c=1"),
+        (b"%61=1", b"c=1"),
+        (b"a=", b"c=1"),
+        (b"a", b"c=1"),
+        (b"a=1", b"c=1; d=1; c=2"),
+        (b"a=1", b"c="),
+        (b"a=1", b"c= 1"),
+    ],
+)
+def test_a_pair_or_cookie_of_which_the_key_does_not_tell_all_is_no_key(
+    query: bytes, cookie: bytes
+) -> None:
+    key = {"key": [["pair", "a"], ["cookie", "c"]], "ttl_ms": 1000}
+    hook = keyed(
+        'gw.reply(200, nil, req.query .. " " .. req.header("cookie"))',
+        reads=["query", "headers.cookie"],
+        cache=key,
+    )
+    with serving(hook) as gate:
+        for _ in range(2):
+            assert ask(gate, b"k", b"/?a=1", b"Cookie: c=1").answer.body == b"a=1 c=1"
+            body = ask(gate, b"k", b"/?" + query, b"Cookie: " + cookie).answer.body
+            assert body == query + b" " + cookie
+        assert counted(gate) == (1, 1)
+
+
 def test_a_field_that_is_empty_is_not_taken_for_one_that_is_not_there() -> None:
     hook = keyed('gw.reply(200, nil, req.header("x-key") == nil and "none" or "some")')
     with serving(hook) as gate:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pygw.cli.hook_files import copy_offer
 from pygw.config.hook_points import offers
 from pygw.config.load import check_object
 from pygw.testing import ConfigError, MakeHook
@@ -47,7 +48,7 @@ def test_what_is_not_offered_is_answered_with_what_is(pygw_hook: MakeHook) -> No
         pygw_hook("python:acme-aut")
     told = str(caught.value)
     assert "no installed package offers a hook acme-aut for python" in told
-    assert 'did you mean "acme-auth"? (installed: acme-auth, acme-only)' in told
+    assert 'did you mean "acme-auth"? (installed: acme-auth, acme-only, audit_log, ' in told
     assert "code of your own is module:name or path/file.py:name" in told
     with pytest.raises(
         ConfigError, match=r"of acme-hooks 1\.2 is one for lua: write lua: acme-tag"
@@ -79,5 +80,28 @@ def test_a_file_without_a_suffix_goes_before_a_package(
 
 
 def test_without_packages_the_message_says_how_to_name_a_file(pygw_hook: MakeHook) -> None:
-    with pytest.raises(ConfigError, match=r"installed: none\); code of your own is a path such as"):
+    with pytest.raises(ConfigError, match=r"sign_request\); code of your own is a path such as"):
         pygw_hook("lua:limit")
+
+
+@needs_lua
+def test_every_ready_made_hook_is_there_by_its_name(pygw_hook: MakeHook, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    own = {one.name: one for one in offers() if one.package.startswith("pygw ")}
+    files = [*root.glob("hooks/lua/*.lua"), *root.glob("hooks/python/*.py")]
+    assert sorted(own) == sorted(file.stem for file in files)
+    assert pygw_hook("lua:maintenance", config={"enabled": True}).get().status == 503
+    log = tmp_path / "audit.jsonl"
+    assert pygw_hook("python:audit_log", config={"file": str(log)}).get().status == 200
+    for file in files:
+        assert Path(copy_offer(file.stem, str(tmp_path))).read_bytes() == file.read_bytes()
+    with pytest.raises(FileExistsError):
+        copy_offer("api_key", str(tmp_path))
+
+
+@needs_lua
+def test_a_package_may_take_the_name_of_a_ready_made_hook(acme: Path, pygw_hook: MakeHook) -> None:
+    points = acme / "acme_hooks-1.2.dist-info" / "entry_points.txt"
+    points.write_text("[pygw.hooks]\nmaintenance = acme_hooks:tag.lua\n")
+    answer = pygw_hook("lua:maintenance").get()
+    assert answer.sent.headers["x-tag"] == "acme"

@@ -91,7 +91,10 @@ except FetchError as error:
     ("call", "says"),
     [
         ('req.fetch("other")', b"'other' is not among the upstreams in this hook's fetch:"),
-        ('req.fetch("auth", "x")', b"fetch: GET x: a value that cannot stand there"),
+        (
+            'req.fetch("auth", "x?secret")',
+            b"fetch: method or path: a value that cannot stand there",
+        ),
         ('req.fetch("auth", "/a\\r\\nX: 1")', b"a value that cannot stand there"),
         ('req.fetch("auth", method="connect")', b"a value that cannot stand there"),
         ('req.fetch("auth", headers={"x": "a\\r\\nb: c"})', b"fetch: header x: a value"),
@@ -111,6 +114,7 @@ except (Refused, TypeError) as error:
         client = turns.do(lambda: gate.client(GET))
         turns.until(client.answers, gate)
         assert says in client.answer.body
+        assert b"secret" not in client.answer.body
         assert gate.stats["live_fetches"] == gate.stats["live_detached"] == 0
         assert auths(gate) == []
 

@@ -297,6 +297,28 @@ def test_no_value_that_the_wire_forbids_leaves_through_a_hook(value: str) -> Non
         assert gate.origins == []
 
 
+def test_text_of_a_class_of_its_own_is_taken_as_it_is_whatever_it_says_of_itself() -> None:
+    source = """
+    class Odd(str):
+        def encode(self, *args): return 7
+        def __str__(self): return "a\\r\\nb"
+        def __len__(self): return 1 << 40
+        def __bytes__(self): return b"\\n"
+    def h(req):
+        req.log(Odd("logged"))
+        req.vars[Odd("v")] = Odd("w\u20ac")
+        req.headers[Odd("x-a")] = Odd("b\u00e9")
+        req.method, req.path = Odd("PUT"), Odd("/p")
+        try:
+            req.headers["x-b"] = Odd("a\\nb")
+        except Refused:
+            return Reply(200, Odd("body"), {Odd("x-c"): req.headers["x-a"] + req.vars["v"][:1]})
+    """
+    with serving(python(source)) as gate:
+        answer = exchange(gate).answer
+        assert (answer.status, answer.body, answer.one("x-c")) == (200, b"body", b"b\xe9w")
+
+
 @pytest.mark.parametrize("name", ["content-length", "Transfer-Encoding", "connection", "a b", ""])
 def test_fields_of_the_gateway_are_not_a_hooks(name: str) -> None:
     for edit in (f'req.headers["{name}"] = "1"', f'req.headers.delete("{name}")'):

@@ -203,8 +203,9 @@ def _split(hook: str) -> tuple[str, str]:
         return hook, ""
     if place:
         return place, attr
-    for point in entry_points(group=GROUP, name=hook):
-        return point.module, point.attr
+    points = entry_points(group=GROUP, name=hook)
+    for point in sorted(points, key=lambda one: one.dist is not None and one.dist.name == "pygw"):
+        return point.module, point.attr  # a ready-made one gives way to another of its name
     offered = ", ".join(sorted({point.name for point in entry_points(group=GROUP)})) or "none"
     raise ValueError(
         f"{hook}: no installed package offers a hook of this name (there are: {offered}); code of"

@@ -151,7 +151,8 @@ cdef int request_fill(Fetching one, object line, object headers) except -1:
     cdef object _value = view_text(line[1], LATIN_1, &value)
     cdef int error = fetch_line(one.f, name, value)
     if error != 0:
-        view_refuse(error, f"fetch: {line[0]} {line[1]}")
+        # Without the path: messages are logged, and what a query holds may be secret.
+        view_refuse(error, "fetch: method or path")
     for pair in headers.items() if hasattr(headers, "items") else headers:
         _name = view_text(pair[0], LATIN_1, &name)
         _value = view_text(pair[1], LATIN_1, &value)

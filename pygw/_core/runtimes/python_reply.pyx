@@ -28,7 +28,7 @@ cdef class Reply:
     def __init__(self, uint32_t status, body=b"", headers=(), content_type=None):
         self.status = status
         if isinstance(body, str):
-            self.body = body.encode()
+            self.body = str.encode(body)
             self.content_type = TEXT if content_type is None else content_type
         else:
             self.body = body if type(body) is bytes else bytes(memoryview(body))

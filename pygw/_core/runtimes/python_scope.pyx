@@ -7,7 +7,8 @@
 """What all views of a run have in common."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_AsLatin1String, PyUnicode_DecodeLatin1
+from cpython.unicode cimport (
+    PyUnicode_AsEncodedString, PyUnicode_AsLatin1String, PyUnicode_DecodeLatin1)
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 from pygw._core.check cimport likely, unlikely
@@ -146,8 +147,8 @@ cdef object bytes_of(object text, int coding):
         return text
     if not isinstance(text, str):
         raise TypeError(f"must be str or bytes, not {type(text).__name__}")
-    if coding == UTF_8:
-        return text.encode("utf-8", "surrogateescape")
+    if coding == UTF_8:               # not its own encode(), which may answer what it likes
+        return PyUnicode_AsEncodedString(text, b"utf-8", b"surrogateescape")
     try:
         return PyUnicode_AsLatin1String(text)
     except UnicodeEncodeError:

@@ -66,7 +66,7 @@ cdef int body_put(Scope of, int phase, object body) except -1:
     if call_of(of).phase != phase:
         raise Refused("a body is set in its own phase")
     if isinstance(body, str):
-        body = body.encode()
+        body = str.encode(body)
     elif not isinstance(body, bytes):
         body = bytes(memoryview(body))
     _held = view_text(body, LATIN_1, &e.value)
