@@ -384,23 +384,21 @@ cdef void exchange_tunnel_ended(exchange_t* x, uint64_t bytes_up, uint64_t bytes
                                 int error) noexcept nogil:
     x.request.half.received = bytes_up
     x.body_bytes = bytes_down
-    if x.error == 0:
-        x.error = error
+    x.error = x.error if x.error else error
     exchange_end(x)
 
 
 # --- answers of our own and early ends ------------------------------------------------------------
 
 
-# A filter said REPLY or ABORT. Once there is a reply, only filters of the response can: the chain
-# goes on behind the one that did, or a filter that always replies would see its own reply for ever.
+# A filter said REPLY or ABORT. Behind a reply only the response's can; none sees its own again.
 cdef void exchange_stop(exchange_t* x, verdict_t verdict) noexcept nogil:
-    cdef bint in_response = x.flags & XF_REPLIED or (
-        x.request_side.head_passed and x.attempt.flags & AF_ANSWERED)
+    cdef bint answered = x.flags & XF_REPLIED or (x.request_side.head_passed
+                                                  and x.attempt.flags & AF_ANSWERED)
     if verdict == VERDICT_REPLY:
         if not x.flags & XF_RESPONSE_STARTED and x.response.half.flags & MF_SELF_MADE:
             exchange_take_over(x)
-            response_run(x, x.chain_at + 1 if in_response else 0)
+            response_run(x, x.chain_at + 1 if answered else 0)
             return
         x.error = E_CORE_INTERNAL                    # too late, or without reply_set
     exchange_fail(x, x.error if x.error else <int>E_HOOK_ABORTED)
