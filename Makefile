@@ -20,12 +20,13 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 SET_UP := $(PY) setup.py --quiet
 # A variant's package comes before the one in the source tree, in pytest and in what it starts.
 variant_env = PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/$(1):$(CURDIR)
+PARTS := $(MAKE) --no-print-directory --output-sync=target
 PYTEST_VARIANT := $(PY) -m pytest -p pygw
 SANITIZERS = LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 .PHONY: help run test test-release test-debug test-asan coverage lint docs schema build clean
-.PHONY: build-debug pytest-others pytest-units pytest-debug
+.PHONY: pytest-units pytest-adversity pytest-others
 .PHONY: bench bench-micro bench-macro bench-gate
 
 help:  ## list the targets
@@ -37,25 +38,25 @@ run: build  ## build pygw and serve the quickstart on http://127.0.0.1:8080
 build: $(VENV)/ready  ## compile the core in place, what changed only
 	PYGW_BUILD=release $(SET_UP) build_ext --inplace
 
-test: build build-debug $(VENV)/with-test  ## run the whole suite, and DEBUG_TESTS on the debug build
-	@echo "two of three parts run at once; the output of each comes when it is over"
-	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-others pytest-debug pytest-units
+# Three parts at once for two cores: most of tests/adversity is waiting for what must not come.
+test: build $(VENV)/with-test  ## run the whole suite, and DEBUG_TESTS on the debug build
+	@echo "three of four parts run at once; the output of each comes when it is over"
+	+$(PARTS) --jobs=3 test-debug pytest-units pytest-adversity pytest-others
 
 test-release: build $(VENV)/with-test  ## run the suite on the release build
-	+$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest-others pytest-units
-
-test-debug: build-debug pytest-debug  ## run DEBUG_TESTS with BUG_ON and the malloc arena on
-
-build-debug: $(VENV)/with-test
-	PYGW_BUILD=debug $(SET_UP) build
-
-pytest-others: $(VENV)/with-test
-	$(PY) -m pytest --ignore=tests/unit $(PYTEST_ARGS)
+	+$(PARTS) --jobs=2 pytest-units pytest-adversity pytest-others
 
 pytest-units: $(VENV)/with-test
 	$(PY) -m pytest -p no:cacheprovider tests/unit $(PYTEST_ARGS)
 
-pytest-debug: $(VENV)/with-test
+pytest-adversity: $(VENV)/with-test
+	$(PY) -m pytest -p no:cacheprovider tests/adversity $(PYTEST_ARGS)
+
+pytest-others: $(VENV)/with-test
+	$(PY) -m pytest --ignore=tests/unit --ignore=tests/adversity $(PYTEST_ARGS)
+
+test-debug: $(VENV)/with-test  ## run DEBUG_TESTS with BUG_ON and the malloc arena on
+	PYGW_BUILD=debug $(SET_UP) build
 	$(call variant_env,debug) $(PYTEST_VARIANT) -p no:cacheprovider $(DEBUG_TESTS) $(PYTEST_ARGS)
 
 test-asan: $(VENV)/with-test  ## run DEBUG_TESTS under AddressSanitizer and UBSan
