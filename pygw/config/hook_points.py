@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
@@ -78,7 +79,10 @@ def file_of(offer: Offer) -> str:
     package, _, file = offer.place.partition(":")
     first, *rest = package.split(".")
     spec = PathFinder.find_spec(first) if first else None
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if first == OWN:  # an editable install is found by another finder
+        folders = list(sys.modules[OWN].__path__)
+    for folder in folders:
         path = os.path.join(folder, *rest, file)
         if os.path.isfile(path):
             return path

@@ -88,7 +88,7 @@ def test_without_packages_the_message_says_how_to_name_a_file(pygw_hook: MakeHoo
 def test_every_ready_made_hook_is_there_by_its_name(pygw_hook: MakeHook, tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     own = {one.name: one for one in offers() if one.package.startswith("pygw ")}
-    files = [*root.glob("hooks/lua/*.lua"), *root.glob("hooks/python/*.py")]
+    files = [*root.glob("hooks/lua/*.lua"), *root.glob("hooks/python/[!_]*.py")]
     assert sorted(own) == sorted(file.stem for file in files)
     assert pygw_hook("lua:maintenance", config={"enabled": True}).get().status == 503
     log = tmp_path / "audit.jsonl"
@@ -97,6 +97,16 @@ def test_every_ready_made_hook_is_there_by_its_name(pygw_hook: MakeHook, tmp_pat
         assert Path(copy_offer(file.stem, str(tmp_path))).read_bytes() == file.read_bytes()
     with pytest.raises(FileExistsError):
         copy_offer("api_key", str(tmp_path))
+
+
+def test_a_ready_made_hook_is_found_before_its_package_is_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("pygw.hooks")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if "site-packages" in one])
+    assert Path(copy_offer("audit_log", str(tmp_path))).name == "audit_log.py"
+    assert Path(copy_offer("api_key", str(tmp_path))).name == "api_key.lua"
 
 
 @needs_lua

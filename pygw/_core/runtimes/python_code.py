@@ -218,7 +218,10 @@ def locate(place: str) -> Path:
     path: list[str] | None = None
     spec: ModuleSpec | None = None
     for name in itertools.accumulate(place.split("."), "{}.{}".format):
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if name == "pygw":  # an editable install is found by another finder
+            spec = sys.modules[name].__spec__
+        else:
+            spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None:
             raise ValueError(f"{name}: there is no such module on Python's path")
         path = list(spec.submodule_search_locations or [])
