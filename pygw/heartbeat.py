@@ -48,6 +48,9 @@ class Heartbeats:
         self._looked_s = now_s
         # Stopped and let go on, or on a machine that slept: so was everybody.
         passed_s = min(passed_s, 2 * most_s / LOOKS)
+        if not most_s:
+            self._signs.clear()
+            return []
         seen: dict[int, _Sign] = {}
         for worker in workers:
             value = os.pread(self._shared_fd, _SIGN_BYTES, worker.page * self._share_bytes)

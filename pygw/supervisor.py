@@ -206,12 +206,14 @@ class Supervisor:
                     return
                 if not first.done():
                     first.set_result(None)
-            keeper.worker = None
+            worker, keeper.worker = keeper.worker, None
             if keeper.leaving.is_set():
                 return
             self._soon(self._deal())
-            lived_s = loop.time() - started_s
-            failures = 1 if lived_s >= self._options.backoff_reset_s else failures + 1
+            # One that hung could start, and its heartbeat has passed: nothing is won by waiting.
+            well = worker is not None and worker.hung
+            well |= loop.time() - started_s >= self._options.backoff_reset_s
+            failures = 1 if well else failures + 1
             await self._back_off(keeper, why, failures)
 
     async def _replace(self, keeper: Keeper, old: WorkerProcess) -> None:
@@ -289,6 +291,7 @@ class Supervisor:
             for worker in beats.silent(workers, loop.time(), most_s):
                 silent = "%s gave no sign of life for %g s; this is where it is:"
                 log.error(silent, worker.name, most_s)
+                worker.hung = True
                 worker.dump()
                 await asyncio.sleep(_DUMP_S)
                 worker.kill()
@@ -328,6 +331,9 @@ class Supervisor:
             log.error(
                 "reload refused: %s (still serving plan %d)", self._placed(str(error)), number
             )
+        except Exception:
+            # A mistake of ours in reading or planning ends no gateway that serves.
+            log.exception("reload failed (still serving plan %d)", self._generation.number)
         if not self._draining.is_set():
             self._manager.ready(self._status)
 

@@ -50,7 +50,10 @@ cdef extern from *:
             return -1;
         when.it_value.tv_sec = when.it_interval.tv_sec = 0;
         when.it_value.tv_nsec = when.it_interval.tv_nsec = every_ns;
-        return (int)syscall(SYS_timer_settime, *timer, 0, &when, NULL);
+        if (syscall(SYS_timer_settime, *timer, 0, &when, NULL) == 0)
+            return 0;
+        syscall(SYS_timer_delete, *timer);
+        return -1;
     }
 
     static void pace_stop(int timer) { syscall(SYS_timer_delete, timer); }

@@ -51,7 +51,7 @@ DEFAULT = "pygw-profile.speedscope.json"
 @click.option(
     "-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="In each request."
 )
-@click.option("--client", default="127.0.0.1", metavar="IP", help="Who asks.")
+@click.option("--client", metavar="IP", help="Who asks by --request and --requests: 127.0.0.1.")
 @click.option(
     "--output",
     "-o",
@@ -67,14 +67,14 @@ def command(
     requests: tuple[str, ...],
     file: str | None,
     headers: tuple[str, ...],
-    client: str,
+    client: str | None,
     outputs: tuple[str, ...],
 ) -> None:
     """Show where time goes: by route, phase, filter and hook.
 
     Without CONFIG a gateway that runs here is looked at, while it serves. With CONFIG its routes
-    are run in this process, without a gateway: nothing is bound or sent, every service answers 200
-    at once with JSON, and each route gets requests made up from its predicate, or those of
+    are run in this process, without a gateway: it binds and sends nothing, every service answers
+    200 at once with JSON, and each route gets requests made up from its predicate, or those of
     --request and --requests. Hooks run as in a gateway.
     """
     files = [Path(one) for one in outputs or (DEFAULT,)]
@@ -142,9 +142,12 @@ class _Wanted:
     """The requests that the command line asks for."""
 
     def __init__(
-        self, lines: Sequence[str], file: str | None, headers: Sequence[str], client: str
+        self, lines: Sequence[str], file: str | None, headers: Sequence[str], client: str | None
     ) -> None:
-        self.lines, self.file, self.headers, self.client = lines, file, headers, client
+        self.lines, self.file, self.headers = lines, file, headers
+        self.client = client or "127.0.0.1"
+        if client is not None and not self.given():
+            raise click.UsageError("--client goes with --request or --requests: name a request")
 
     def given(self) -> bool:
         """Whether requests are named; else they are made up."""

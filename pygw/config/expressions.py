@@ -85,7 +85,6 @@ def overlap(a: Expression, b: Expression, alphabet: Bytes) -> bool:
     return any(one and two for one, two in _pairs(a, b, alphabet))
 
 
-@lru_cache(4096)
 def words(expression: Expression, alphabet: Bytes, most: int) -> list[bytes] | None:
     """All texts over the alphabet that it takes; None when they are more than `most`, or so many
     that it takes long to tell."""
@@ -104,6 +103,7 @@ def words(expression: Expression, alphabet: Bytes, most: int) -> list[bytes] | N
     return None
 
 
+@lru_cache(4096)
 def covers(a: Expression, b: Expression, alphabet: Bytes) -> bool:
     """Whether `a` takes every text, but the empty one, that `b` takes."""
     return all(one or not two for one, two in _pairs(a, b, alphabet))

@@ -140,12 +140,17 @@ def _colours() -> str:
     return f"{light}\n@media(prefers-color-scheme:dark){{{_DARK}{dark}}}"
 
 
+def _plain(text: str) -> str:
+    """For XML, which cannot say what is bare even escaped."""
+    return escape(_BARE.sub("\ufffd", text))
+
+
 def _words(title: str, note: str, root: _Node) -> str:
     right = _WIDTH - _MARGIN
     said = " · ".join(filter(None, (f"{time_text(root.ns)} in all", note)))
     return (
-        f'<text class="t" x="{_MARGIN}" y="28">{escape(title)}</text>\n'
-        f'<text class="s" x="{_MARGIN}" y="48">{escape(said)}</text>\n'
+        f'<text class="t" x="{_MARGIN}" y="28">{_plain(title)}</text>\n'
+        f'<text class="s" x="{_MARGIN}" y="48">{_plain(said)}</text>\n'
         f'<text id="s" class="k b gone" x="{right}" y="28" text-anchor="end">search</text>\n'
         f'<text id="b" class="k b gone" x="{right - 60}" y="28" text-anchor="end">show all</text>\n'
     )
@@ -168,7 +173,7 @@ def _draw(node: _Node, at_ns: int, level: int, whole_ns: int, boxes: list[str]) 
     letters = int((width - 8) / _LETTER)
     short = _short(node.name, f"{100 * node.ns / whole_ns:.1f} %", letters)
     kind = node.kind if node.kind in KINDS else "filter"
-    name = escape(_BARE.sub("\ufffd", node.name))
+    name = _plain(node.name)
     boxes.append(
         f'<g class="f {kind}" data-x="{at_ns}" data-w="{node.ns}" data-y="{level}"'
         f' data-n="{name}"><title>{name}: {escape(_told(node, whole_ns))}</title>'

@@ -35,6 +35,9 @@ if __name__ == "__main__":
     )
 
     def load() -> Config:
-        return load_config(sys.argv[1])
+        config = load_config(sys.argv[1])
+        if "made to fail" in Path(sys.argv[1]).read_text():
+            raise ZeroDivisionError("made to fail")
+        return config
 
     sys.exit(asyncio.run(Supervisor(load(), announce, options, load).run()))

@@ -92,6 +92,10 @@ def test_time_in_which_the_supervisor_did_not_run_counts_for_two_looks_at_most(
 
 
 def test_without_a_bound_nobody_is_silent(watched: Watched) -> None:
-    fd, worker = watched.fd, cast("WorkerProcess", Stub(0))
-    beats = Heartbeats(fd, PAGE_BYTES)
-    assert [beats.silent([worker], now_s, 0) for now_s in range(3)] == [[], [], []]
+    worker = Stub(0)
+    there = cast("list[WorkerProcess]", [worker])
+    assert watched.look(worker) == watched.look(worker) == []
+    for _ in range(2 * LOOKS):  # not even by what it was silent before there was none
+        watched.now_s += STEP_S
+        assert watched.beats.silent(there, watched.now_s, 0) == []
+    assert watched.looks_until_silent(worker) == LOOKS + 2

@@ -77,6 +77,15 @@ def test_unreadable_file_is_refused(start: Start) -> None:
     assert generations(run) == {1}
 
 
+def test_a_mistake_of_ours_in_reading_ends_nobody(start: Start) -> None:
+    run = start().ready()
+    run.configure("# made to fail\n")
+    run.signal(signal.SIGHUP)
+    run.wait_for(lambda: "ZeroDivisionError: made to fail" in run.text(), "what went wrong")
+    assert "reload failed (still serving plan 1)" in run.text()
+    assert "reload ok" in run.reload("workers: 1\n")
+
+
 def test_one_worker_that_refuses_is_enough_for_all(start: Start) -> None:
     run = start("workers: 3\n").ready()
     said = run.reload("workers: 3\nforwarding: {via: late-bad-plan}\n")

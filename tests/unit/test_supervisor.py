@@ -94,6 +94,16 @@ def test_worker_without_a_sign_of_life_is_replaced_and_says_where_it_hung(start:
     assert run.code() == 0
 
 
+def test_workers_that_hang_again_and_again_are_started_as_soon_as_the_first(start: Start) -> None:
+    """A client that can make a hook hang must not make the gateway wait ever longer."""
+    run = start("heartbeat: 1s\n", backoff_first_s=0.1, backoff_max_s=1000).ready()
+    for turn in range(2, 5):
+        with run.connect() as sock:
+            sock.sendall(b"GET /hang HTTP/1.0\r\n\r\n")
+            run.wait_for(lambda turn=turn: len(run.notes("start")) == turn, "the next")
+    assert run.text().count("starting it again in 0.1 s") == 3
+
+
 def test_heartbeat_is_that_of_the_last_reload(start: Start) -> None:
     run = start("heartbeat: off\n").ready()
     (first,) = run.pids("start")

@@ -205,10 +205,10 @@ def _no_colon(text: str, at: int) -> str:
 def _no_comma(text: str, at: int) -> str:
     seen, before = _seen(text, at), text[at - 1 : at]
     if before.isdigit() and (seen[0].isalnum() or seen[0] in "_."):
-        digits = re.search(r"[-\w.]*\Z", text[:at])
+        digits = re.search(r"[-\w.]*\Z", text[max(0, at - _SEEN_MAX) : at])
         number = f"{digits[0] if digits else ''}{seen}"
-        if number.lstrip("-").isdigit():
-            return f"a zero in front of a number; write {int(number)}"
+        if whole := re.fullmatch(r"(-?)0*([0-9]+)", number):
+            return f"a zero in front of a number; write {whole[1]}{whole[2]}"
         return f'{number} is no number; write digits, or "{number}" in double quotes'
     if seen == ":":
         return "a key in a list; write [{ }] for a list of mappings, or { } for a mapping"

@@ -35,15 +35,19 @@ local function kv_key(what, key)
 end
 
 local function kv_put(key, value, ttl)
-  local e = entries[key]
-  if e then kv_drop(e) end
+  local old = entries[key]
   local size = #key + (type(value) == "string" and #value or 8) + 160
+  local e = { key = key, value = value, size = size, expires = ttl and host.now() + ttl or nil,
+    prev = ends, next = ends }
+  entries[key] = e   -- what fails for memory fails by now, and has changed nothing
+  if old then
+    kv_drop(old)
+    entries[key] = e   -- its place is still there
+  end
   while kv_count > 0 and (kv_count >= KV_ENTRIES or kv_bytes + size > KV_BYTES) do
     kv_drop(ends.next)
   end
-  e = { key = key, value = value, size = size, expires = ttl and host.now() + ttl or nil,
-    prev = ends.prev, next = ends }
-  entries[key] = e   -- first: what fails for memory has changed nothing
+  e.prev = ends.prev
   ends.prev.next = e
   ends.prev = e
   kv_count = kv_count + 1
