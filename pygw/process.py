@@ -81,8 +81,8 @@ class WorkerProcess:
     """A started worker. Whoever spawned it must `wait` for it, so that none is left behind.
 
     `sockets` are those it accepts from, `is_serving` whether it does. `leaving` is set when it was
-    told to end, not by us: it goes on until we tell it to drain. `hung`: it is ended because it gave
-    no sign of life.
+    told to end, not by us: it goes on until we tell it to drain. `hung`: it is ended because it
+    gave no sign of life.
     """
 
     def __init__(self, start: Start, process: Process, channel: Channel) -> None:
