@@ -32,10 +32,14 @@ cdef inline void bill_end(exchange_t* x, bill_row_t* row, uint32_t at, verdict_t
     if unlikely((began_ns | x.blame) != 0):
         bill_ran(x, at, verdict, began_ns)
 
-# A run answered WAIT; and what it came to in the end.
-cdef void bill_wait(exchange_t* x, int phase) noexcept nogil
+# A run answered WAIT, timed or not; and what it came to in the end.
+cdef void bill_wait(exchange_t* x, int phase, bint timed) noexcept nogil
 cdef void bill_resumed(exchange_t* x, int phase, verdict_t verdict) noexcept nogil
 cdef void bill_cancelled(exchange_t* x, int phase, uint32_t at) noexcept nogil
+# Around code that goes on while the chain waits for it in this phase: it runs, it does not wait.
+# May be nested. Nothing happens where the chain does not wait.
+cdef void bill_on(exchange_t* x, int phase) noexcept nogil
+cdef void bill_off(exchange_t* x, int phase) noexcept nogil
 
 # Times all of this exchange from here on: when a head begins, if all are; after routing, if its
 # listener, the log or a reader wants it.

@@ -9,7 +9,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from pygw._core.arena cimport arena_zalloc
 from pygw._core.stats cimport stat_get, stat_set
 from pygw._core.types.bill cimport (
-    bill_item_t, bill_row_t, bill_t, BILL_BUCKETS, BILL_OUTCOMES, PARTS, PART_FLUSH,
+    bill_item_t, bill_row_t, bill_t, pause_t, BILL_BUCKETS, BILL_OUTCOMES, PARTS, PART_FLUSH,
     PART_HEAD, PART_ROUTE)
 from pygw._core.types.exchange cimport PHASES
 
@@ -71,6 +71,17 @@ cdef void row_time(bill_row_t* row, uint64_t ns) noexcept nogil:
     add(&row.ns, ns * weight)
     add(&row.buckets[bill_bucket(ns)], weight)
     raise_to(&row.max_ns, ns)
+    row.last_ns = ns
+    row.last_weight = weight
+
+
+# A run that was timed before it waited took more.
+cdef void row_more(bill_row_t* row, const pause_t* p) noexcept nogil:
+    cdef uint64_t ns = p.first_ns + p.ran_ns
+    add(&row.ns, p.ran_ns * p.weight)
+    add(&row.buckets[bill_bucket(p.first_ns)], -p.weight)
+    add(&row.buckets[bill_bucket(ns)], p.weight)
+    raise_to(&row.max_ns, ns)
 
 
 cdef inline bill_item_t* item_of(exchange_t* x, uint32_t at) noexcept nogil:
@@ -109,27 +120,64 @@ cdef void bill_ran(exchange_t* x, uint32_t at, verdict_t verdict,
 # --- waits ----------------------------------------------------------------------------------------
 
 
-cdef void bill_wait(exchange_t* x, int phase) noexcept nogil:
-    if x.since == NULL:
-        x.since = <uint64_t*>arena_zalloc(&x.arena, PHASES * sizeof(uint64_t))
-    if x.since != NULL:
-        x.since[phase] = now(x)
+cdef void bill_wait(exchange_t* x, int phase, bint timed) noexcept nogil:
+    cdef bill_row_t* row = x.route.chain.rows[x.route.chain.row_at[phase] + x.chain_at]
+    cdef pause_t* p
+    if x.pauses == NULL:
+        x.pauses = <pause_t*>arena_zalloc(&x.arena, PHASES * sizeof(pause_t))
+        if x.pauses == NULL:
+            return
+    p = &x.pauses[phase]
+    p.ran_ns = 0
+    p.depth = 0
+    p.first_ns = row.last_ns
+    p.weight = row.last_weight if timed else 0
+    p.since_ns = now(x)
+
+
+cdef void bill_on(exchange_t* x, int phase) noexcept nogil:
+    if x.pauses == NULL or x.waiting[phase] == 0:
+        return
+    x.pauses[phase].depth += 1
+    if x.pauses[phase].depth == 1:
+        x.pauses[phase].on_ns = now(x)
+
+
+cdef void bill_off(exchange_t* x, int phase) noexcept nogil:
+    cdef pause_t* p
+    cdef uint64_t ns
+    if x.pauses == NULL or x.waiting[phase] == 0 or x.pauses[phase].depth == 0:
+        return
+    p = &x.pauses[phase]
+    p.depth -= 1
+    if p.depth == 0:
+        ns = now(x) - p.on_ns
+        p.ran_ns += ns - x.host.bill.clock_ns if ns > x.host.bill.clock_ns else 0
 
 
 cdef void wait_over(exchange_t* x, int phase, uint32_t at) noexcept nogil:
     cdef bill_row_t* row = x.route.chain.rows[at]
-    cdef uint64_t ns
-    if x.since == NULL:
+    cdef pause_t* p
+    cdef uint64_t ns, waited_ns
+    if x.pauses == NULL:
         return
-    ns = now(x) - x.since[phase]
+    p = &x.pauses[phase]
+    ns = now(x) - p.since_ns
+    if p.depth != 0:                                 # its own code ended it
+        p.ran_ns += now(x) - p.on_ns
+        p.depth = 0
+    waited_ns = ns - p.ran_ns if ns > p.ran_ns else 0
     add(&row.waits, 1)
-    add(&row.wait_ns, ns)
-    add(&row.wait_buckets[bill_bucket(ns)], 1)
-    raise_to(&row.wait_max_ns, ns)
+    add(&row.wait_ns, waited_ns)
+    add(&row.wait_buckets[bill_bucket(waited_ns)], 1)
+    raise_to(&row.wait_max_ns, waited_ns)
+    if p.weight and p.ran_ns:
+        row_more(row, p)
     if x.bill != NULL:
-        x.bill.aside_ns += ns if x.since[phase] >= x.bill.mark_ns else 0
+        x.bill.aside_ns += ns if p.since_ns >= x.bill.mark_ns else 0
     if item_of(x, at) != NULL:
-        x.bill.items[at].wait_ns += ns
+        x.bill.items[at].wait_ns += waited_ns
+        x.bill.items[at].ns += p.ran_ns
 
 
 cdef void bill_resumed(exchange_t* x, int phase, verdict_t verdict) noexcept nogil:

@@ -3,9 +3,11 @@
 # Never does: count (bill.pyx does), or move a row that a plan points to.
 # Read next: types/bill.pxd, bill_read.pyx.
 #
-# A row is found by names: route, filter, phase. A reload, and a worker that starts again, go on
-# with the rows that are there. When none is left, those that no living plan knows are taken; when
-# there are none of these, filters share the first row, and `lost` counts them.
+# A row is found by names: route, filter, phase. A route without a name has one here that is made of
+# its predicate ("bill_name" in its plan): a route that a reload puts before it moves no row. A
+# reload, and a worker that starts again, go on with the rows that are there. When none is left,
+# those that no living plan knows are taken; when there are none of these, filters share the first
+# row, and `lost` counts them.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from pygw._core.types.bill cimport bill_head_t, bill_row_t

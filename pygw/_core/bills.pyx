@@ -114,7 +114,7 @@ cdef void name_finish(name_t* n) noexcept nogil:
 
 cdef void name_of(name_t* n, const route_t* route, const filter_t* f, int phase) noexcept nogil:
     cdef const hook_t* hook = NULL if f == NULL else hook_of(f)
-    n.route = cut(route.name.ptr, route.name.len, BILL_TEXT)
+    n.route = cut(route.bill_name.ptr, route.bill_name.len, BILL_TEXT)
     n.phase = <uint8_t>phase
     if f == NULL:
         n.kind = span(b"route", 5)

@@ -11,6 +11,7 @@ from pygw._core.build_match cimport (
 from pygw._core.build_router cimport Form, router_build
 from pygw._core.build_upstreams cimport route_upstreams_build, timeouts_build
 from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_unique
+from pygw._core.types.bill cimport BILL_TEXT
 from pygw._core.types.exchange cimport plan_t, route_t
 from pygw._core.types.header cimport span_t
 from pygw._core.types.memory cimport arena_t
@@ -47,6 +48,9 @@ cdef Form form_build(plan_t* plan, Part part, Expressions known, route_t* out):
 
 cdef int route_build(plan_t* plan, Part part, Part root, route_t* out) except -1:
     plan_keep(&plan.arena, part.name("name"), &out.name)
+    out.bill_name = out.name
+    if part.has("bill_name"):
+        plan_keep(&plan.arena, part.text("bill_name", BILL_TEXT), &out.bill_name)
     route_upstreams_build(plan, part, out)
     if part.value("timeouts") is not None:
         timeouts_build(part.part("timeouts"), &out.timeouts)

@@ -28,12 +28,12 @@ cdef inline filter_head_fn head_call(const filter_t* f, int phase) noexcept nogi
 
 
 cdef inline verdict_t chain_stopped(exchange_t* x, int phase, int place,
-                                    verdict_t verdict) noexcept nogil:
+                                    verdict_t verdict, bint timed) noexcept nogil:
     x.chain_at = <uint8_t>place
     if verdict == VERDICT_WAIT:
         BUG_ON(x.waiting[phase] != 0)
         x.waiting[phase] = <uint8_t>(place + 1)
-        bill_wait(x, phase)
+        bill_wait(x, phase, timed)
     return verdict
 
 
@@ -66,7 +66,7 @@ cdef verdict_t chain_head(exchange_t* x, int phase, int start) noexcept nogil:
         bill_end(x, row, at, verdict, began_ns)
         at += 1
         if verdict != VERDICT_NEXT:
-            return chain_stopped(x, phase, i, verdict)
+            return chain_stopped(x, phase, i, verdict, began_ns != 0)
     return VERDICT_NEXT
 
 
@@ -89,7 +89,7 @@ cdef verdict_t chain_body(exchange_t* x, int phase, int start, slices_t* body,
         bill_end(x, row, at, verdict, began_ns)
         at += 1
         if verdict != VERDICT_NEXT:
-            return chain_stopped(x, phase, i, verdict)
+            return chain_stopped(x, phase, i, verdict, began_ns != 0)
     return VERDICT_NEXT
 
 

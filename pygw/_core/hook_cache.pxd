@@ -2,15 +2,14 @@
 # Thread and GIL: the build half holds the GIL; the run half is one worker's loop, no GIL.
 # Never does: keep what a run that failed, aborted or had no answer did; give one hook's decision
 #   to another hook, or to the same one in another plan.
-# Read next: hook_cache.pyx, filters/hook.pyx.
+# Read next: hook_line.pxd, hook_cache.pyx, filters/hook.pyx.
 #
 # "cache": {"key": template of template.pxd, "ttl_ms": N} in a hook's entry, which must have "reads"
 # and act in the phase request only. The hook must be pure: what it decides depends on what it
 # reads, and that stands in the key; the configuration sees to it. Kept are its writes, by the host
 # table, in their order, and its reply. A request in which a named field that it reads, or a cookie
 # or pair of the key, came twice has its own run. Of all decisions the least recently used goes
-# first; nothing is kept twice, but
-# two requests of one key that come while the first is decided both run.
+# first; nothing is kept twice.
 
 from libc.stdint cimport uint32_t, uint64_t
 from pygw._core.part cimport Part
@@ -33,7 +32,9 @@ cdef enum op:
     OP_STATUS = 9
     OP_BODY = 10
 
-cdef const caching_t* caching_build(Part part, const hook_t* hook, arena_t* arena) except? NULL
+# `reads`: the names of what the hook reads, or None.
+cdef const caching_t* caching_build(Part part, const hook_t* hook, list reads,
+                                    arena_t* arena) except? NULL
 
 cdef void hook_cache_init(hook_cache_t* c) noexcept nogil
 cdef void hook_cache_fini(hook_cache_t* c) noexcept nogil
@@ -45,11 +46,17 @@ cdef void hook_cache_forget(hook_cache_t* c, const plan_t* plan) noexcept nogil
 cdef outcome_t hook_cache_take(hook_call_t* call) noexcept nogil
 # Its run came to this, and that was right.
 cdef void hook_cache_keep(hook_call_t* call, outcome_t outcome) noexcept nogil
+# As hook_cache_take for one that stood in a line: hook_line.pxd.
+cdef outcome_t hook_cache_again(hook_call_t* call) noexcept nogil
 
 # A hook that is watched is about to write: 0, or HOST_MASKED. `number`: a side (fields), a status.
 cdef int hook_watch(hook_call_t* call, int what, uint32_t number, span_t name,
                     span_t value) noexcept nogil
+# What it decides is not kept.
+cdef inline void hook_unkept(hook_call_t* call) noexcept nogil:
+    if call.record != NULL:
+        call.record.broken = True
 # A write that hook_watch let through came to nothing: what follows from that is not kept.
 cdef inline int hook_unwritten(hook_call_t* call, int error) noexcept nogil:
-    call.record = NULL
+    hook_unkept(call)
     return error

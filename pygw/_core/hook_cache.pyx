@@ -12,15 +12,17 @@ from pygw._core.arena cimport arena_alloc, arena_bytes, arena_fini, arena_init, 
 from pygw._core.block cimport block_give, block_take, blocks_fini, blocks_init
 from pygw._core.check cimport unlikely
 from pygw._core.headers cimport headers_find_name
+from pygw._core.hook_line cimport hook_line_up
 from pygw._core.hook_mask cimport mask_allows, mask_allows_name
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.ids cimport ids_random, ids_t
 from pygw._core.limits cimport (
     ARENA_CHUNK, HOOK_CACHE_BUCKETS, HOOK_CACHE_BYTES, HOOK_CACHE_BYTES_ONE,
-    HOOK_CACHE_ENTRIES, HOOK_CACHE_OPS, TEMPLATE_MAX)
+    HOOK_CACHE_ENTRIES, HOOK_CACHE_LEADS, HOOK_CACHE_OPS, TEMPLATE_MAX)
 from pygw._core.part cimport Part, plan_alloc, plan_fail
 from pygw._core.route_hash cimport hash_bytes, hash_word
-from pygw._core.stats cimport ST_HOOK_CACHE_HITS, ST_HOOK_CACHE_MISSES, stat_add
+from pygw._core.stats cimport (
+    ST_HOOK_CACHE_HITS, ST_HOOK_CACHE_MISSES, ST_HOOK_CACHE_WAITS, stat_add)
 from pygw._core.template cimport (
     PLACE_VALUE, template_ambiguous, template_build, template_run, template_t)
 from pygw._core.types.exchange cimport exchange_t, host_t, plan_t, PHASE_REQUEST
@@ -33,6 +35,7 @@ cdef enum:
     ENTRY_INLINE = 512
     TTL_MAX_MS = 86400000
     BUCKETS = HOOK_CACHE_BUCKETS
+    TABLE_BYTES = (HOOK_CACHE_BUCKETS + HOOK_CACHE_LEADS) * sizeof(void*)
 
 cdef struct cache_entry_t:
     cache_entry_t* next               # own: its bucket
@@ -53,7 +56,38 @@ cdef struct cache_entry_t:
 # --- build ----------------------------------------------------------------------------------------
 
 
-cdef const caching_t* caching_build(Part part, const hook_t* hook, arena_t* arena) except? NULL:
+# The pieces of a key that tell all of what a hook reads by this name; none: there are none. Of
+# cookies and of the query single ones do.
+cdef list key_pieces(str read):
+    cdef str name = read.lower()
+    if name == "query":
+        return [["query"], ["pair"]]
+    if name == "headers.cookie":
+        return [["header", "cookie"], ["cookie"]]
+    if name.startswith("headers."):
+        return [["header", name[8:]]]
+    if name in ("method", "path", "scheme", "authority"):
+        return [[name]]
+    return [["client_ip"]] if name == "client" else []
+
+
+# A key that does not tell all that the hook reads gives one request what another's was.
+cdef int key_check(Part part, Part said, list reads) except -1:
+    pieces = [[str(word).lower() for word in piece] for piece in said.value("key")
+              if isinstance(piece, list)]
+    for read in reads:
+        wanted = key_pieces(read)
+        if not wanted:
+            plan_fail(said.at("key"), f"cannot hold {ascii(read)[:60]}, which the hook reads: a"
+                                      " decision that depends on it must not be kept")
+        if not any(piece[:len(one)] == one for piece in pieces for one in wanted):
+            plan_fail(said.at("key"), f"says nothing of {ascii(read)[:60]}, which the hook reads:"
+                                      " one request would get what was decided for another")
+    return 0
+
+
+cdef const caching_t* caching_build(Part part, const hook_t* hook, list reads,
+                                    arena_t* arena) except? NULL:
     cdef caching_t* out
     cdef Part said
     if not part.has("cache"):
@@ -63,8 +97,10 @@ cdef const caching_t* caching_build(Part part, const hook_t* hook, arena_t* aren
     out.key = template_build(said.value("key"), said.at("key"), PLACE_VALUE, TEMPLATE_MAX, arena)
     out.ttl_ms = <uint32_t>said.number("ttl_ms", 1, TTL_MAX_MS)
     said.finish()
-    if hook.reads == NULL:
-        plan_fail(part.at("cache"), "needs reads")
+    if reads is None:
+        plan_fail(part.at("cache"), "needs reads, in the entry or declared by the hook: what it may"
+                                    " look at decides whether the key is whole")
+    key_check(part, said, reads)
     if hook.phases != 1 << <int>PHASE_REQUEST:
         plan_fail(part.at("cache"), "is for a hook of the phase request: say phases: [request]")
     return out
@@ -76,7 +112,7 @@ cdef const caching_t* caching_build(Part part, const hook_t* hook, arena_t* aren
 cdef void hook_cache_init(hook_cache_t* c) noexcept nogil:
     memset(c, 0, sizeof(hook_cache_t))
     blocks_init(&c.entries, sizeof(cache_entry_t))
-    blocks_init(&c.tables, HOOK_CACHE_BUCKETS * sizeof(void*))
+    blocks_init(&c.tables, TABLE_BYTES)
 
 
 cdef void hook_cache_fini(hook_cache_t* c) noexcept nogil:
@@ -163,7 +199,8 @@ cdef bint table_make(hook_cache_t* c, host_t* host) noexcept nogil:
     c.buckets = <void**>block_take(&c.tables)
     if unlikely(c.buckets == NULL):
         return False
-    memset(c.buckets, 0, HOOK_CACHE_BUCKETS * sizeof(void*))
+    memset(c.buckets, 0, TABLE_BYTES)
+    c.leads = <record_t**>(c.buckets + BUCKETS)
     # COPY: of bytes into a number
     memcpy(&c.seed, ids_random(<ids_t*>host.ids, sizeof(c.seed)), sizeof(c.seed))
     return True
@@ -261,6 +298,20 @@ cdef outcome_t entry_do(hook_call_t* call, const cache_entry_t* e) noexcept nogi
     return outcome
 
 
+# What is known for a key and not too old; NULL: nothing.
+cdef cache_entry_t* entry_good(hook_call_t* call, const record_t* r) noexcept nogil:
+    cdef host_t* host = call.x.host
+    cdef cache_entry_t* e = entry_find(&call.hooks.cache, call.hook, r.hash, r.key)
+    return e if e != NULL and e.ends_ns > host.now_ns(host) else NULL
+
+
+cdef outcome_t entry_hit(hook_call_t* call, cache_entry_t* e) noexcept nogil:
+    order_remove(&call.hooks.cache, e)
+    order_push(&call.hooks.cache, e)
+    stat_add(call.x.host.counters, ST_HOOK_CACHE_HITS, 1)
+    return entry_do(call, e)
+
+
 cdef outcome_t hook_cache_take(hook_call_t* call) noexcept nogil:
     cdef exchange_t* x = call.x
     cdef hook_cache_t* c = &call.hooks.cache
@@ -275,15 +326,25 @@ cdef outcome_t hook_cache_take(hook_call_t* call) noexcept nogil:
         return OUTCOME_WAIT
     r.last = &r.first
     r.hash = hash_word(hash_bytes(r.key.ptr, r.key.len) ^ c.seed, <uint64_t><size_t>call.hook)
-    e = entry_find(c, call.hook, r.hash, r.key)
-    if e != NULL and e.ends_ns > x.host.now_ns(x.host):
-        order_remove(c, e)
-        order_push(c, e)
-        stat_add(x.host.counters, ST_HOOK_CACHE_HITS, 1)
-        return entry_do(call, e)
-    stat_add(x.host.counters, ST_HOOK_CACHE_MISSES, 1)
+    r.call = call
+    e = entry_good(call, r)
+    if e != NULL:
+        return entry_hit(call, e)
     call.record = r
+    if call.hook.may_wait and hook_line_up(c, r):
+        stat_add(x.host.counters, ST_HOOK_CACHE_WAITS, 1)
+    else:
+        stat_add(x.host.counters, ST_HOOK_CACHE_MISSES, 1)
     return OUTCOME_WAIT
+
+
+cdef outcome_t hook_cache_again(hook_call_t* call) noexcept nogil:
+    cdef cache_entry_t* e = entry_good(call, call.record)
+    if e == NULL:
+        stat_add(call.x.host.counters, ST_HOOK_CACHE_MISSES, 1)
+        return OUTCOME_WAIT
+    call.record.broken = True                            # it is kept already
+    return entry_hit(call, e)
 
 
 cdef bint span_keep(arena_t* arena, span_t s, span_t* out) noexcept nogil:

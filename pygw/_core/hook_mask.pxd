@@ -15,9 +15,12 @@ from pygw._core.types.memory cimport arena_t
 
 # "reads" or "writes" of a hook's entry: a list of "method", "path", "query", "scheme", "authority",
 # "version", "client", "id", "headers", "headers.NAME", "body", "status", "response.headers",
-# "response.headers.NAME", "response.body", "vars", "vars.NAME" and, of writes, "reply". NULL: it is
-# not there. Raises PlanError.
-cdef const mask_t* mask_build(Part part, str key, arena_t* arena) except? NULL
+# "response.headers.NAME", "response.body", "vars", "vars.NAME" and, of writes, "reply". `told` is
+# what the code declares of itself, None or such a list: then the entry may only name what that has,
+# and without it that is the mask. Answers the names, or None: there is no mask. Raises PlanError.
+cdef list mask_names(Part part, str key, object told)
+# The mask of these names; NULL for None.
+cdef const mask_t* mask_build(Part part, str key, list names, arena_t* arena) except? NULL
 
 cdef bint mask_has_name(const mask_t* m, int kind, span_t name) noexcept nogil
 # The same for hooks with a mask or without.

@@ -49,21 +49,43 @@ cdef int name_build(mask_t* mask, str text, str where, arena_t* arena) except -1
                      f" {', '.join(FIELDS)}, and headers.NAME, response.headers.NAME, vars.NAME")
 
 
-cdef const mask_t* mask_build(Part part, str key, arena_t* arena) except? NULL:
+# Whether one of the names, or a group of them, has this one.
+cdef bint is_within(str name, list names):
+    folded = [one if one.startswith("vars.") else one.lower() for one in names]
+    if (name if name.startswith("vars.") else name.lower()) in folded:
+        return True
+    return any(name.startswith(prefix) and prefix[:-1] in folded for prefix, _ in NAMED)
+
+
+cdef list mask_names(Part part, str key, object told):
+    cdef list names
+    if not part.has(key):
+        return None if told is None else list(told)
+    names = [plan_text(value, part.at(key), HOOK_VAR_BYTES).decode() for value in part.items(key)]
+    for name in names:
+        if told is not None and not is_within(name, told):
+            plan_fail(part.at(key), f"names {ascii(name)[:60]}, but the hook says that it {key}"
+                                    f" only {', '.join(told) or 'nothing'}")
+    return names
+
+
+cdef const mask_t* mask_build(Part part, str key, list names, arena_t* arena) except? NULL:
+    cdef str where = part.at(key) if part.has(key) else part.place
     cdef mask_t* mask
     cdef int kind
     cdef str text
-    if not part.has(key):
+    if names is None:
         return NULL
+    if not part.has(key):
+        where = f"{where} (the {key} that its code declares)"
     mask = <mask_t*>plan_alloc(arena, sizeof(mask_t))
     for kind in range(MASK_KINDS):
-        mask.names[kind] = <span_t*>plan_alloc(arena, len(part.items(key)) * sizeof(span_t))
-    for value in part.items(key):
-        text = plan_text(value, part.at(key), HOOK_VAR_BYTES).decode()
+        mask.names[kind] = <span_t*>plan_alloc(arena, len(names) * sizeof(span_t))
+    for text in names:
         if text not in FIELDS:
-            name_build(mask, text, part.at(key), arena)
+            name_build(mask, text, where, arena)
         elif text in READ_ONLY and key == "writes" or text == "reply" and key == "reads":
-            plan_fail(part.at(key), f"{text} cannot stand here")
+            plan_fail(where, f"{text} cannot stand here")
         else:
             mask.fields |= <uint32_t>FIELDS[text]
     return mask

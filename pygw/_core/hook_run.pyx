@@ -15,6 +15,7 @@ from pygw._core.fault cimport (
     E_CORE_MEMORY, E_HOOK_ABORTED, E_HOOK_FAILED, E_HOOK_LATE, E_HOOK_RESPONSE)
 from pygw._core.filters.verdict cimport verdict_refuse
 from pygw._core.headers cimport headers_add, headers_set
+from pygw._core.hook_line cimport hook_line_over
 from pygw._core.hook_mask cimport mask_allows
 from pygw._core.hooks cimport hook_enter, hook_leave, hook_log
 from pygw._core.limits cimport HOOK_ERROR_MAX
@@ -129,6 +130,8 @@ cdef hook_call_t* call_take(exchange_t* x, const hook_t* hook, int phase) noexce
 cdef void call_give(hook_call_t* call) noexcept nogil:
     while unlikely(call.pending != NULL):
         call.pending.over(call.pending)
+    if unlikely(call.record != NULL):
+        hook_line_over(call)
     call_drop(call)
     block_give(&call.hooks.calls, call)
 

@@ -95,6 +95,9 @@ cdef enum:
     HOOK_CACHE_BYTES = 16777216    # of all of them
     HOOK_CACHE_BYTES_ONE = 65536   # of one, with its key
     HOOK_CACHE_OPS = 128           # writes of one
+    HOOK_CACHE_LEADS = 1024        # of the table of runs that others wait for
+    HOOK_CACHE_LINE = 1024         # runs that wait for one other
+    HOOK_CACHE_WAIT_MS = 10000     # how long one of a hook without a deadline waits
     FETCH_UPSTREAMS_MAX = 16       # upstreams that one hook may fetch from
     FETCHES_MAX = 2048             # requests of hooks of a worker at once
     FETCHES_RUN = 64               # of one run of a hook, one after the other or at once

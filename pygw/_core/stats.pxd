@@ -73,6 +73,7 @@ cdef enum stat:
     ST_MIRROR_TOO_LARGE       # not sent: a body longer than the mirror takes
     ST_MIRROR_NO_ROOM         # not sent: too many, or too much memory, on their way
     ST_MIRROR_CUT             # not sent: the request did not come to its end
+    ST_HOOK_CACHE_WAITS       # requests that waited for another's run of a hook
     ST_COUNT
 
 # Bytes one worker's counters take in the shared block: a page, so that no two workers share a line.

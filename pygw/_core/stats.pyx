@@ -60,6 +60,7 @@ NAMES = (
     "mirror_too_large",
     "mirror_no_room",
     "mirror_cut",
+    "hook_cache_waits",
 )
 if len(NAMES) != ST_COUNT or ST_COUNT * 8 > STATS_BYTES:
     raise ImportError("stats.pyx and stats.pxd name different counters")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,34 +31,24 @@ def command(config: str | None, form: str, strict: bool) -> None:
     """Tell everything that is wrong with a configuration, at once.
 
     CONFIG is a file (YAML; TOML and JSON by suffix) or an object (module:name). Without it,
-    ./pygw.yaml, $PYGW_CONFIG and /etc/pygw/pygw.yaml are looked for. Exit codes: 0 it can be
-    served, 1 it has errors, 2 wrong usage.
+    ./pygw.yaml, $PYGW_CONFIG and /etc/pygw/pygw.yaml are looked for. Code of hooks is loaded, as a
+    worker would, in a process of its own: one that does not load within 10 s, or ends the process,
+    is an error. Exit codes: 0 it can be served, 1 it has errors, 2 wrong usage.
     """
     from ..config.errors import ConfigError
     from ..config.load import load
+    from ..plan.trial import check_apart
 
     source = named_config(config)
     try:
         loaded = load(source)
-        check_plan(loaded)
+        check_apart(loaded)
     except ConfigError as error:
         _tell(form, str(error), _report(error.file, error.text, error.problems, ()))
         sys.exit(1)
     report = _report(loaded.file, loaded.text, (), loaded.warnings)
     _tell(form, _summary(loaded), report)
     sys.exit(1 if strict and loaded.warnings else 0)
-
-
-def check_plan(loaded: Loaded) -> None:
-    """Build the plan and let the data plane compile it; ConfigError is what it refuses."""
-    from ..plan import build_plan, serialise_plan
-    from ..plan.refusal import refusal
-
-    core = import_module("pygw._core.worker")
-    try:
-        core.plan_check(serialise_plan(build_plan(loaded.config, 1, "pygw-check")))
-    except ValueError as error:
-        raise refusal(loaded, error) from None
 
 
 def _tell(form: str, text: str, report: dict[str, Any]) -> None:

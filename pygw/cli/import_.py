@@ -109,7 +109,7 @@ def _check_plan(text: str) -> None:
     from ..config.errors import ConfigError
     from ..config.interpolate import Sources
     from ..config.load import check_text
-    from .check import check_plan
+    from ..plan.trial import check_plan
 
     try:
         check_plan(check_text(text, "pygw.yaml", Sources({})))

@@ -9,7 +9,7 @@ Read next: `pygw._core.runtimes.python_shape`, which reads the mark.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
@@ -34,6 +34,8 @@ class Mark:
     deadline_ms: int | None = None
     on_error: OnError | None = None
     body: Body | None = None
+    reads: tuple[str, ...] | None = None
+    writes: tuple[str, ...] | None = None
 
 
 @overload
@@ -47,6 +49,8 @@ def hook(
     deadline: str | None = None,
     on_error: OnError | None = None,
     body: Body | None = None,
+    reads: Iterable[str] | None = None,
+    writes: Iterable[str] | None = None,
 ) -> Callable[[_T], _T]: ...
 
 
@@ -58,6 +62,8 @@ def hook(
     deadline: str | None = None,
     on_error: OnError | None = None,
     body: Body | None = None,
+    reads: Iterable[str] | None = None,
+    writes: Iterable[str] | None = None,
 ) -> _T | Callable[[_T], _T]:
     """Marks a function, or a class with methods named like phases, as a hook.
 
@@ -65,7 +71,11 @@ def hook(
     that takes longer; `on_error` says what becomes of the request when the hook fails: "fail"
     answers 500, "skip" goes on without it; `body` is how body phases get theirs: "buffered" whole,
     "stream" piece by piece. What the configuration says of these goes before what is said here.
-    Raises ValueError for values that there are not.
+
+    `reads` and `writes` are all that the hook looks at and changes, by the names that `reads` and
+    `writes` of the configuration have ("path", "headers.x-key", "reply"); nothing else is there for
+    it, or can be written. The configuration may allow less of it, never more. Raises ValueError
+    for values that there are not.
     """
     for name, value, known in (
         ("phase", phase, PHASES),
@@ -74,7 +84,14 @@ def hook(
     ):
         if value is not None and value not in known:
             raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(known)}")
-    mark = Mark(phase, None if deadline is None else _milliseconds(deadline), on_error, body)
+    mark = Mark(
+        phase,
+        None if deadline is None else _milliseconds(deadline),
+        on_error,
+        body,
+        _names("reads", reads),
+        _names("writes", writes),
+    )
 
     def marked(decorated: _T) -> _T:
         if isinstance(decorated, type) and phase is not None:
@@ -83,6 +100,16 @@ def hook(
         return decorated
 
     return marked if code is None else marked(code)
+
+
+def _names(key: str, given: Iterable[str] | None) -> tuple[str, ...] | None:
+    # Which names there are is checked when the hook gets into a plan.
+    if given is None:
+        return None
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if isinstance(given, str) or any(not isinstance(name, str) for name in names):
+        raise ValueError(f"{key} is {given!r}, but must be a list of names such as headers.x-key")
+    return names
 
 
 def _milliseconds(deadline: str) -> int:

@@ -19,7 +19,6 @@ from ..config.formats import read_document
 from ..config.hook_files import KEYS
 from ..config.interpolate import Sources
 from ..config.load import Loaded
-from ..config.model.hooks import Hook
 from .filters import is_on
 
 _PLACE = re.compile(r"routes\[(\d+)\]\.middleware\[(\d+)\](?:\.\w+)*: ")
@@ -30,9 +29,9 @@ _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]")
 def refusal(loaded: Loaded, error: ValueError) -> ConfigError:
     """The error of a plan that the data plane refused: all that hooks have against it, each at its
     place, or else what was said. Imports the hooks' code."""
-    document = _document(loaded)
+    document = document_of(loaded)
     problems = [
-        _problem(loaded, document, path, message) for path, message in _hook_problems(loaded)
+        problem_at(loaded, document, path, message) for path, message in hook_problems(loaded)
     ]
     return _error(loaded, problems) if problems else told_refusal(loaded, str(error))
 
@@ -48,7 +47,7 @@ def told_refusal(loaded: Loaded, text: str) -> ConfigError:
         inner = _CONFIG.search(message)
         if inner is not None:
             path = (*path, "config", *_steps(inner[1]))
-    return _error(loaded, [_problem(loaded, _document(loaded), path, message)])
+    return _error(loaded, [problem_at(loaded, document_of(loaded), path, message)])
 
 
 def told(loaded: Loaded, text: str) -> str:
@@ -56,11 +55,15 @@ def told(loaded: Loaded, text: str) -> str:
     return str(told_refusal(loaded, text)) if _PLACE.search(text) else text
 
 
-def _hook_problems(loaded: Loaded) -> Iterator[tuple[Path, str]]:
+def hook_problems(loaded: Loaded, only: int | None = None) -> Iterator[tuple[Path, str]]:
+    """What is wrong with each hook, or with one by its place in `hooks_of`. Imports their code."""
     core: Any = import_module("pygw._core.worker")
     errors: Any = import_module("pygw._core.runtimes.config_error")
-    for path, language, hook in _hooks(loaded):
-        code = getattr(hook, KEYS[language])
+    for place, (path, language, _, key) in enumerate(hooks_of(loaded)):
+        if only is not None and place != only:
+            continue
+        hook = getattr(loaded.config.routes[int(path[1])].middleware[int(path[3])], language)
+        code = getattr(hook, key)
         try:
             core.hook_check(language, code.code.encode(), code.file, hook.config)
         except errors.HookConfigError as error:
@@ -68,17 +71,19 @@ def _hook_problems(loaded: Loaded) -> Iterator[tuple[Path, str]]:
                 yield (*path, "config", *inner), message
         except ValueError as error:
             inside = _CONFIG.search(str(error))
-            below = ("config", *_steps(inside[1])) if inside is not None else (KEYS[language],)
+            below = ("config", *_steps(inside[1])) if inside is not None else (key,)
             yield (*path, *below), str(error)
 
 
-def _hooks(loaded: Loaded) -> Iterator[tuple[Path, str, Hook]]:
+def hooks_of(loaded: Loaded) -> Iterator[tuple[Path, str, str, str]]:
+    """Each hook of the configuration: its place, language, file or module, and the key of that."""
     for number, route in enumerate(loaded.config.routes):
         for place, entry in enumerate(route.middleware):
-            for language in KEYS:
+            for language, key in KEYS.items():
                 hook = getattr(entry, language)
                 if hook is not None:
-                    yield ("routes", number, "middleware", place, language), language, hook
+                    path: Path = ("routes", number, "middleware", place, language)
+                    yield path, language, getattr(hook, key).file, key
 
 
 def _entry_path(loaded: Loaded, route: int, place: int) -> Path:
@@ -94,13 +99,15 @@ def _steps(text: str) -> Path:
     return tuple(name or int(number) for name, number in _STEP.findall(text))
 
 
-def _document(loaded: Loaded) -> Document:
+def document_of(loaded: Loaded) -> Document:
+    """The file again, for places in it."""
     if not loaded.text:
         return Document(loaded.file, "")
     return read_document(loaded.text, loaded.file, Sources({}))
 
 
-def _problem(loaded: Loaded, document: Document, path: Path, message: str) -> Problem:
+def problem_at(loaded: Loaded, document: Document, path: Path, message: str) -> Problem:
+    """The problem at the place in the file that is next to `path`, secrets masked."""
     shown = loaded.secrets.mask_text(message)
     return document.problem(path, shown) if path else Problem((), shown)
 

@@ -8,6 +8,8 @@ Read next: `filters`.
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Any
 
 from ..config.expressions import Expression, compile_expression
@@ -19,6 +21,9 @@ from .filters import plan_filters
 from .upstreams import side_timeouts
 
 Plan = dict[str, Any]
+
+NAME_MAX = 64
+"""Bytes of a name in rows of what filters cost, as in `pygw/_core/types/bill.pxd`."""
 
 
 def plan_match(match: Match, *, preflight: bool = False) -> Plan:
@@ -70,14 +75,32 @@ def plan_route(number: int, route: Route, config: Config) -> Plan:
         ]
     elif route.timeouts != SideTimeouts():
         timeouts = side_timeouts(config.timeouts, route.timeouts)
+    match = plan_match(route.match, preflight=any(one.cors for one in route.middleware))
     return {
         "name": route.name or f"r{number}",
-        "match": plan_match(route.match, preflight=any(one.cors for one in route.middleware)),
+        **({} if route.name else {"bill_name": bill_name(match)}),
+        "match": match,
         "upstream": upstream,
         "timeouts": timeouts,
         "middleware": plan_filters(route.middleware, params),
         **({"mirrors": [_mirror(one) for one in route.mirror]} if route.mirror else {}),
     }
+
+
+def bill_name(match: Plan) -> str:
+    """What counts of a route without a name go by: its predicate, `GET,HEAD a.example/x/{id}`.
+
+    It stays what it is when other routes come and go. What has no room in 64 bytes, and values that
+    fields and parameters must have, which may be secrets, are told apart by a digest.
+    """
+    methods, hosts = ",".join(match.get("methods", ())), ",".join(match.get("hosts", ()))
+    name = f"{methods} {hosts}{match['path']}".strip()
+    kept = {"path", "hosts", "methods", "preflight"}
+    if set(match) <= kept and len(name) <= NAME_MAX and name.isascii():
+        return name
+    digest = sha256(json.dumps(match, sort_keys=True).encode()).hexdigest()[:8]
+    shown = name.encode("ascii", "replace").decode()[: NAME_MAX - 9]
+    return f"{shown}~{digest}"
 
 
 def _mirror(mirror: Mirror) -> Plan:

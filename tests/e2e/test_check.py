@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pygw.cli.check import check_plan
 from pygw.config import ConfigError
 from pygw.config.load import check_object
 from pygw.plan import build_plan
+from pygw.plan.trial import check_plan
 
 from .test_cli import GOOD, pygw
 
@@ -98,7 +98,7 @@ def test_what_the_data_plane_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch
     loaded = check_object({"listeners": [{"bind": "127.0.0.1:0"}], "routes": routes}, "app:x")
     check_plan(loaded)
     plan = build_plan(loaded.config, 1, "x")
-    monkeypatch.setattr("pygw.plan.build_plan", lambda *_: {**plan, "version": 999})
+    monkeypatch.setattr("pygw.plan.trial.build_plan", lambda *_: {**plan, "version": 999})
     with pytest.raises(ConfigError, match="app:x  error  the data plane refuses the plan: "):
         check_plan(loaded)
 

@@ -15,7 +15,7 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
         "arena block buffer fault half notice shortage stats",
         "address affinity answer attempt balance bill chain cidr_set coding conditions deflater"
         " detached exchange exchange_memory filters/* forwarding gather headers hook_body"
-        " hook_cache hook_mask hook_run hooks"
+        " hook_cache hook_conf hook_line hook_mask hook_run hooks"
         " http1_check http1_chunk http1_line http1_read http1_write ids log_line mirror pairs part"
         " path reply retarget router server_timing split standing steps template",
         "runtimes/*",

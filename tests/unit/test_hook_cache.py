@@ -243,17 +243,6 @@ def test_a_reply_that_tells_of_a_fault_is_not_kept() -> None:
         assert counted(gate) == (1, 2)
 
 
-def test_two_that_come_while_the_first_is_decided_both_run() -> None:
-    with serving(
-        keyed("gw.sleep(0.1) gw.reply(200, nil, tostring(count))", deadline_ms=9000)
-    ) as gate:
-        clients = [ask(gate), ask(gate)]
-        gate.advance(120)
-        assert [client.answer.body for client in clients] == [b"2", b"2"]
-        assert ask(gate).answer.body == b"2"
-        assert counted(gate) == (1, 2)
-
-
 def test_python_hooks_are_kept_too() -> None:
     hook = python(
         """

@@ -237,7 +237,7 @@ def test_a_declared_configuration_is_checked_and_given() -> None:
         ("return {", "hook.lua:1: unexpected symbol near '<eof>'"),
         ("\n\nerror('boom')", "hook.lua:3: boom"),
         ("return 1", "hook.lua: returns a number"),
-        ("return {reqest = print}", "known are config, init, wait, request"),
+        ("return {reqest = print}", "known are config, init, reads, wait, writes, request"),
         ("return {}", "has no function for a phase"),
         ("local s = 'x\n'", "hook.lua:1: unfinished string"),
         ("\x1bLJ", "hook.lua:1: is bytecode"),

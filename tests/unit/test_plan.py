@@ -185,6 +185,7 @@ FULL_PLAN = {
         },
         {
             "name": "r2",
+            "bill_name": "/hello",
             "match": {"path": "/hello"},
             "upstream": None,
             "timeouts": None,
@@ -199,6 +200,7 @@ FULL_PLAN = {
         },
         {
             "name": "r3",
+            "bill_name": "/old",
             "match": {"path": "/old"},
             "upstream": None,
             "timeouts": None,
@@ -208,6 +210,7 @@ FULL_PLAN = {
         },
         {
             "name": "r4",
+            "bill_name": "/gone",
             "match": {"path": "/gone"},
             "upstream": None,
             "timeouts": None,
@@ -215,6 +218,7 @@ FULL_PLAN = {
         },
         {
             "name": "r5",
+            "bill_name": "/*",
             "match": {"path": "/*"},
             "upstream": None,
             "timeouts": None,

@@ -112,8 +112,8 @@ def test_hooks_are_timed_by_the_real_clock_and_what_they_wait_too(tmp_path: Path
     count = told[0].statuses[200]
     assert count
     assert told[0].statuses == {200: count}
-    ran = spent["r1", "request", "wait (lua)"]
-    waited = spent["r1", "request", "wait (lua)", "waiting"]
+    ran = spent["/lua", "request", "wait (lua)"]
+    waited = spent["/lua", "request", "wait (lua)", "waiting"]
     assert ran.kind == "lua"
     assert (ran.count, waited.count) == (count, count)
     assert 0 < ran.mean_ns < 1_000_000 < waited.mean_ns
@@ -126,3 +126,29 @@ def test_the_services_answer_is_one_of_http() -> None:
     head = ANSWER.decode("ascii")
     assert head.startswith("HTTP/1.1 200 ")
     assert head.endswith("\r\n\r\n")
+
+
+@needs_lua
+def test_code_that_runs_after_a_wait_runs_and_does_not_wait(tmp_path: Path) -> None:
+    work = "local n = 0 for i = 1, 400000 do n = n + math.sin(i) end"
+    (tmp_path / "late.lua").write_text(
+        f"return function(req) gw.sleep(0.001) {work} req.set_header('x', tostring(n)) end"
+    )
+    entry = {
+        "match": {"path": "/*"},
+        "middleware": [{"lua": str(tmp_path / "late.lua")}],
+        "upstream": "api",
+    }
+    config, plan = loaded_and_plan({**CONFIG, "routes": [entry]})
+    rehearsal = Rehearsal(plan)
+    try:
+        asked, _ = made_up(config, ["r1"], Matcher(plan), [])
+        rows, _ = rehearsal.run(asked, 0.1)
+    finally:
+        rehearsal.close()
+    row = next(row for row in rows if row.name == "late")
+    assert row.timed == row.waits == row.runs
+    assert row.mean_ns > 1_500_000
+    assert row.ns <= row.max_ns * row.runs
+    assert sum(row.buckets) == row.runs
+    assert sum(row.buckets[:20]) == 0  # none is counted where it stood when it first waited

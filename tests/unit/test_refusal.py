@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pygw.cli.check import check_plan
 from pygw.config.errors import ConfigError
 from pygw.config.load import load
 from pygw.plan.refusal import refusal, told
+from pygw.plan.trial import check_plan
 from tests.unit.lua_hooks import needs_lua
 
 pytestmark = needs_lua

@@ -5,10 +5,9 @@
 # Never does: know a language; trust what a hook answers.
 # Read next: hook.pxd for the contract.
 
-import json
-
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdio cimport snprintf
+from pygw._core.bill cimport bill_off, bill_on
 from pygw._core.buffer cimport slices_move
 from pygw._core.check cimport BUG_ON, likely, unlikely
 from pygw._core.exchange cimport exchange_resume
@@ -16,15 +15,15 @@ from pygw._core.fault cimport E_CORE_MEMORY
 from pygw._core.gather cimport gather_continue
 from pygw._core.hook_body cimport (
     half_of, piece_ended, pieces_run, side_of, whole_ended, whole_run, whole_too_long)
-from pygw._core.hook_cache cimport caching_build, hook_cache_keep, hook_cache_take
-from pygw._core.hook_mask cimport mask_build
+from pygw._core.hook_cache cimport hook_cache_again, hook_cache_keep, hook_cache_take
+from pygw._core.hook_conf cimport hook_conf_build
+from pygw._core.hook_line cimport (
+    hook_line_lead, hook_line_leave, hook_line_next, hook_line_stands)
 from pygw._core.hook_run cimport (
     call_blame, call_drop, call_find, call_give, call_init, call_init_head, call_link, call_run,
     call_take, call_unlink, call_verdict)
-from pygw._core.hooks cimport runtime_find, runtime_ops
-from pygw._core.limits cimport (
-    FETCH_UPSTREAMS_MAX, HOOK_BODY_MAX, HOOK_CODE_MAX, HOOK_CONFIG_MAX, HOOK_ERROR_MAX)
-from pygw._core.part cimport Part, plan_alloc, plan_fail, plan_keep, plan_text
+from pygw._core.limits cimport HOOK_CACHE_WAIT_MS, HOOK_ERROR_MAX
+from pygw._core.part cimport Part, plan_alloc, plan_fail
 from pygw._core.types.exchange cimport *
 from pygw._core.types.header cimport span_t
 from pygw._core.types.hook cimport *
@@ -33,7 +32,6 @@ from pygw._core.types.message cimport (
     half_t, FRAMING_LENGTH, FRAMING_NONE, MF_SELF_MADE)
 from pygw._core.types.stream cimport stream_t
 from pygw._core.types.timer cimport timer_t
-from pygw._core.types.upstream cimport upstream_t
 from pygw._core.view cimport span_is
 
 # hook_t first: the filter's conf is the hook.
@@ -41,81 +39,8 @@ cdef struct conf_t:
     hook_t hook
     filter_ops_t ops
 
-cdef enum:
-    DEADLINE_MAX_MS = 3600000
-    FILE_BYTES_MAX = 4096
-
-cdef dict PHASE_NUMBERS = {
-    "request": PHASE_REQUEST, "request_body": PHASE_REQUEST_BODY, "attempt": PHASE_ATTEMPT,
-    "response": PHASE_RESPONSE, "response_body": PHASE_RESPONSE_BODY, "log": PHASE_LOG}
-cdef dict POLICIES = {b"fail": HOOK_FAIL, b"skip": HOOK_SKIP}
-cdef dict BODIES = {b"none": HOOK_BODY_NONE, b"buffered": HOOK_BODY_WHOLE,
-                    b"stream": HOOK_BODY_STREAM}
-
 
 # --- build ----------------------------------------------------------------------------------------
-
-
-cdef uint32_t phases_of(object names, str place) except? 0:
-    cdef uint32_t mask = 0
-    for name in names:
-        if name not in PHASE_NUMBERS:
-            plan_fail(place, f"{ascii(name)[:40]} is no phase: there are"
-                             f" {', '.join(PHASE_NUMBERS)}")
-        mask |= 1 << <int>PHASE_NUMBERS[name]
-    return mask
-
-
-# Where the entry says nothing (null), the code does, or the default.
-cdef int choice(Part part, str key, dict choices, str told) except -1:
-    value = told.encode() if part.value(key) is None else part.text(key, 16)
-    if value not in choices:
-        plan_fail(part.at(key), f"must be one of {b', '.join(choices).decode()}")
-    return choices[value]
-
-
-# What the language says of the code: phases, may_wait, and the configuration with its defaults.
-cdef dict describe(Part part, arena_t* arena, hook_t* hook):
-    cdef bytes code = part.text("code", HOOK_CODE_MAX)
-    cdef bytes file = part.text("file", FILE_BYTES_MAX)
-    cdef uint32_t wanted
-    try:
-        which, ask = runtime_find(part.text("runtime", 16).decode())
-        told = ask(code, file.decode(), part.value("config"))
-        config = json.dumps(told["config"], separators=(",", ":")).encode()
-    except ValueError as error:
-        plan_fail(part.place, str(error))
-    if len(config) > HOOK_CONFIG_MAX:
-        plan_fail(part.at("config"), f"must be at most {<int>HOOK_CONFIG_MAX} bytes of JSON")
-    plan_keep(arena, code, &hook.code)
-    plan_keep(arena, file, &hook.file)
-    plan_keep(arena, config, &hook.config)
-    hook.runtime = which
-    hook.ops = runtime_ops(which)
-    hook.phases = phases_of(told["phases"], part.place)
-    hook.may_wait = told["may_wait"]
-    if part.value("phases") is not None:
-        wanted = phases_of(part.items("phases"), part.at("phases"))
-        if wanted & ~<uint32_t>hook.phases:
-            plan_fail(part.at("phases"), "names a phase for which the hook has no code; it has "
-                                         + ", ".join(told["phases"]))
-        hook.phases = wanted
-    return told
-
-
-# Upstreams that it may fetch from; hook_tie finds them.
-cdef int fetches_build(Part part, arena_t* arena, hook_t* hook) except -1:
-    cdef list names = part.items("fetch") if part.has("fetch") else []
-    cdef bytes text
-    if len(names) > FETCH_UPSTREAMS_MAX:
-        plan_fail(part.at("fetch"), f"names more than {<int>FETCH_UPSTREAMS_MAX} upstreams")
-    hook.fetch_names = <span_t*>plan_alloc(arena, len(names) * sizeof(span_t))
-    hook.fetch_to = <upstream_t**>plan_alloc(arena, len(names) * sizeof(upstream_t*))
-    for name in names:
-        text = plan_text(name, part.at("fetch"), 64)
-        plan_keep(arena, text, &hook.fetch_names[hook.fetch_count])
-        hook.fetch_count += 1
-    return 0
 
 
 cdef int hook_tie(hook_t* hook, plan_t* plan) except -1:
@@ -134,31 +59,9 @@ cdef int hook_tie(hook_t* hook, plan_t* plan) except -1:
 
 cdef int hook_build(Part part, arena_t* arena, filter_t* out) except -1:
     cdef conf_t* conf = <conf_t*>plan_alloc(arena, sizeof(conf_t))
-    cdef hook_t* hook = &conf.hook
-    plan_keep(arena, part.name("name"), &hook.name)
-    told = describe(part, arena, hook)
-    bodies = 1 << <int>PHASE_REQUEST_BODY | 1 << <int>PHASE_RESPONSE_BODY
-    usual = "buffered" if hook.phases & bodies else "none"
-    hook.slot = out.slot
-    hook.policy = choice(part, "on_error", POLICIES, told.get("on_error") or "fail")
-    hook.body = choice(part, "body", BODIES, told.get("body") or usual)
-    hook.body_max = part.number("body_max", 0, HOOK_BODY_MAX)
-    hook.deadline_ms = part.number_or_off("deadline_ms", 0, DEADLINE_MAX_MS)
-    if part.value("deadline_ms") is None:
-        hook.deadline_ms = told.get("deadline_ms") or 0
-    if hook.body == HOOK_BODY_NONE and hook.phases & bodies:
-        plan_fail(part.at("body"), "is none, but the hook has code for bodies: say buffered or"
-                                   " stream")
-    if hook.body != HOOK_BODY_NONE and not hook.phases & bodies:
-        plan_fail(part.at("body"), "the hook has no code for bodies: leave it out")
-    fetches_build(part, arena, hook)
-    hook.reads = mask_build(part, "reads", arena)
-    hook.writes = mask_build(part, "writes", arena)
-    hook.caching = caching_build(part, hook, arena)
-    hook.masked = hook.reads != NULL
-    hook.kept = hook.may_wait or hook.caching != NULL
-    hook.watched = hook.writes != NULL or hook.caching != NULL
-    ops_fill(hook, &conf.ops)
+    conf.hook.slot = out.slot
+    hook_conf_build(part, arena, &conf.hook)
+    ops_fill(&conf.hook, &conf.ops)
     out.ops = &conf.ops
     out.conf = conf
     return 0
@@ -215,7 +118,16 @@ cdef void call_unpark(hook_call_t* call) noexcept nogil:
 
 cdef void call_late(timer_t* t) noexcept nogil:
     cdef hook_call_t* call = <hook_call_t*>(<char*>t - <size_t>&(<hook_call_t*>NULL).timer)
-    call.hook.ops.cancel(call.hooks.states[call.hook.runtime], call)
+    if hook_line_stands(call):
+        hook_line_leave(call)
+        call.error[0] = 0
+        if call.hook.deadline_ms == 0:
+            call.timer.fire = NULL
+            line_go_on(call)
+            call.hooks.host.flush(call.hooks.host)
+            return
+    else:
+        call.hook.ops.cancel(call.hooks.states[call.hook.runtime], call)
     call.fault = HOOK_LATE
     snprintf(call.error, HOOK_ERROR_MAX, b"did not come to an end within its deadline of %u ms",
              call.hook.deadline_ms)
@@ -223,22 +135,27 @@ cdef void call_late(timer_t* t) noexcept nogil:
 
 
 cdef void hook_resume(hook_call_t* call, outcome_t outcome) noexcept nogil:
-    cdef exchange_t* x = call.x
-    cdef host_t* host = x.host
-    cdef int chain_phase = call.chain_phase
-    cdef verdict_t verdict
+    cdef host_t* host = call.x.host
     BUG_ON(not call.waiting)
     if unlikely(not call.waiting):
         return
-    call_unpark(call)
     if unlikely(outcome == OUTCOME_WAIT):
         outcome = OUTCOMES                             # there is no such answer here
     if unlikely(call.hooks.watch != NULL):
         call.hooks.watch(call, outcome)
+    call_over(call, outcome)
+    host.flush(host)                                   # what called us may be no I/O
+
+
+# One that was parked has come to this.
+cdef void call_over(hook_call_t* call, outcome_t outcome) noexcept nogil:
+    cdef exchange_t* x = call.x
+    cdef int chain_phase = call.chain_phase
+    cdef verdict_t verdict
+    call_unpark(call)
     verdict = call_ended(call, outcome)
     if verdict != VERDICT_WAIT:
         exchange_resume(x, chain_phase, verdict)
-    host.flush(host)                                   # what called us may be no I/O
 
 
 # What a run came to. The call is given back, or parked again: then WAIT.
@@ -267,8 +184,61 @@ cdef void hook_cancel(exchange_t* x, const filter_t* f, int phase) noexcept nogi
         gather_over(call)
     else:
         call_unpark(call)
-        call.hook.ops.cancel(call.hooks.states[call.hook.runtime], call)
+        if not hook_line_stands(call):
+            call.hook.ops.cancel(call.hooks.states[call.hook.runtime], call)
     call_give(call)
+
+
+# --- runs that wait for another of their key ------------------------------------------------------
+
+
+# It may come later than the exchange before it: nothing of the call has run yet.
+cdef verdict_t line_park(hook_call_t* call) noexcept nogil:
+    cdef host_t* host = call.x.host
+    call.hooks.cache.wake.fire = on_wake
+    call_park(call)
+    if call.hook.deadline_ms == 0:
+        call.timer.fire = call_late
+        host.timer_arm(host, &call.timer, HOOK_CACHE_WAIT_MS)
+    return VERDICT_WAIT
+
+
+# Its turn has come: by what is kept now, or by a run of its own, which has what is left of its
+# deadline. The call may be over and gone after it.
+cdef void line_go_on(hook_call_t* call) noexcept nogil:
+    cdef exchange_t* x = call.x
+    cdef host_t* host = x.host
+    cdef int phase = call.chain_phase
+    cdef outcome_t outcome
+    if call.hook.deadline_ms == 0 and call.timer.fire != NULL:
+        host.timer_detach(host, &call.timer)
+        call.timer.fire = NULL
+    bill_on(x, phase)
+    outcome = hook_cache_again(call)
+    if outcome == OUTCOME_WAIT:
+        outcome = call_run(call)
+        if outcome == OUTCOME_WAIT:
+            hook_line_lead(call)
+            bill_off(x, phase)
+            return
+    bill_off(x, phase)
+    call_over(call, outcome)
+
+
+cdef void on_wake(timer_t* t) noexcept nogil:
+    cdef hook_cache_t* c = <hook_cache_t*>(<char*>t - <size_t>&(<hook_cache_t*>NULL).wake)
+    cdef uint32_t left = c.woken.count
+    cdef hook_call_t* call = NULL
+    cdef host_t* host = NULL
+    while left:
+        call = hook_line_next(c)
+        if call == NULL:
+            break
+        host = call.x.host
+        line_go_on(call)
+        left -= 1
+    if host != NULL:
+        host.flush(host)
 
 
 # --- heads ----------------------------------------------------------------------------------------
@@ -290,9 +260,12 @@ cdef inline verdict_t head_run(exchange_t* x, const hook_t* hook, int phase) noe
     outcome = OUTCOME_WAIT
     if hook.caching != NULL:
         outcome = hook_cache_take(call)
+        if hook_line_stands(call):
+            return line_park(call)
     if outcome == OUTCOME_WAIT:
         outcome = call_run(call)
         if outcome == OUTCOME_WAIT and hook.may_wait:
+            hook_line_lead(call)
             return call_park(call)
     verdict = head_verdict(call, outcome)
     call_give(call)
@@ -303,6 +276,7 @@ cdef inline verdict_t head_run(exchange_t* x, const hook_t* hook, int phase) noe
 cdef verdict_t head_verdict(hook_call_t* call, outcome_t outcome) noexcept nogil:
     cdef verdict_t verdict = call_verdict(call, outcome)
     if call.record != NULL:
+        call.record.ended = True
         if outcome == OUTCOME_NEXT or (verdict == VERDICT_REPLY and outcome == OUTCOME_REPLY
                                        and call.reply.status < 500):
             hook_cache_keep(call, outcome)
@@ -407,7 +381,9 @@ cdef void hook_gather(exchange_t* x, const filter_t* f, int phase) noexcept nogi
         call_give(call)
     elif side.end_arrived:
         gather_over(call)
+        bill_on(x, phase)
         verdict = whole_now(call)
+        bill_off(x, phase)
     else:
         return
     if verdict != VERDICT_WAIT:
@@ -424,7 +400,9 @@ cdef verdict_t stream_on(hook_call_t* call, outcome_t outcome) noexcept nogil:
     cdef slices_t* out = &side.hand
     cdef verdict_t verdict = piece_ended(call, outcome, out)
     if verdict == VERDICT_NEXT:
+        bill_on(x, call.phase)
         verdict = pieces_run(call, out)
+        bill_off(x, call.phase)
     if verdict == VERDICT_WAIT:
         return call_park(call)
     call_give(call)

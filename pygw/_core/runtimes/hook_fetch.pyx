@@ -16,6 +16,7 @@ from pygw._core.detached cimport *
 from pygw._core.fault cimport *
 from pygw._core.headers cimport (
     header_value_valid, headers_find, headers_set, headers_write)
+from pygw._core.hook_cache cimport hook_unkept
 from pygw._core.http1_line cimport http1_authority_split
 from pygw._core.libs.llhttp cimport HTTP_PATCH, HTTP_POST, HTTP_PUT, llhttp
 from pygw._core.limits cimport (
@@ -84,7 +85,7 @@ cdef fetch_t* fetch_open(hook_call_t* call, span_t upstream, int* error) noexcep
         return NULL
     error[0] = HOST_FULL
     if k.fetch_count >= FETCHES_MAX or call.fetched >= FETCHES_RUN:
-        call.record = NULL                # what it decides without an answer is not kept
+        hook_unkept(call)                 # what it decides without an answer is not kept
         return NULL
     if k.fetches.size == 0:
         blocks_init(&k.fetches, sizeof(fetch_t))
@@ -287,7 +288,7 @@ cdef void on_end(detached_t* d, int error) noexcept nogil:
         error = body_join(f)
     if error != 0:
         stat_add(f.hooks.host.counters, ST_FETCH_FAULTS, 1)
-        f.call.record = NULL              # what it decides without an answer is not kept
+        hook_unkept(f.call)               # what it decides without an answer is not kept
         f.result.error = word_of(error)
         f.result.cause = fault_get(error).label
         f.result.body = span(NULL, 0)

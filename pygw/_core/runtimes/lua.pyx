@@ -146,7 +146,19 @@ def describe(code: bytes, file: str, config: object) -> dict[str, object]:
     values = checked(told["config"], config, file)
     declared(source, file.encode(), json.dumps(values).encode())
     waits = told["wait"] if "wait" in told else not WAITERS.isdisjoint(words(code))
-    return {"phases": told["phases"], "may_wait": bool(waits), "config": values}
+    return {"phases": told["phases"], "may_wait": bool(waits), "config": values,
+            "reads": names_in(told, "reads", file), "writes": names_in(told, "writes", file)}
+
+
+# A list of texts, which an empty table may be too; None: it is not there.
+cdef list names_in(dict told, str key, str file):
+    names = told.get(key)
+    if names == {}:
+        return []
+    if names is not None and (not isinstance(names, list)
+                              or any(not isinstance(one, str) for one in names)):
+        raise ValueError(f"{file}: '{key}' must be a list of names")
+    return names
 
 
 ops.name = b"lua"

@@ -11,6 +11,7 @@ from libc.string cimport memset, strncmp
 from pygw._core.block cimport block_give, block_take
 from pygw._core.check cimport likely, unlikely
 from pygw._core.filters.hook cimport hook_resume
+from pygw._core.bill cimport bill_off, bill_on
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.libs.luajit cimport *
 from pygw._core.limits cimport HOOK_ERROR_MAX, LUA_RUNS_MAX, LUA_RUNS_SPARE
@@ -176,12 +177,14 @@ cdef void run_go_on(lua_run_t* r, fetch_t* f) noexcept nogil:
     cdef hook_call_t* before = hook_enter(call)
     cdef const fetched_t* fetched = vm.fetched
     cdef outcome_t outcome
+    bill_on(call.x, call.chain_phase)
     call.error[0] = 0
     lua.settop(r.co, 0)
     vm.fetched = &f.result if f != NULL else NULL
     outcome = run_step(r, 0)
     vm.fetched = fetched
     hook_leave(call, before)
+    bill_off(call.x, call.chain_phase)
     if f != NULL:
         fetch_drop(f)
     if outcome != OUTCOME_WAIT:

@@ -9,6 +9,7 @@ from libc.stdint cimport uint32_t
 from pygw._core.arena cimport arena_alloc
 from pygw._core.check cimport likely, unlikely
 from pygw._core.filters.hook cimport hook_resume
+from pygw._core.bill cimport bill_off, bill_on
 from pygw._core.hooks cimport hook_enter, hook_leave
 from pygw._core.runtimes.hook_fetch cimport *
 from pygw._core.runtimes.native_call cimport *
@@ -88,11 +89,13 @@ cdef void on_done(fetch_t* f) noexcept nogil:
     got.fields = <const pygw_header*>r.fields
     got.field_count = r.field_count
     got.body.ptr, got.body.len = r.body.ptr, r.body.len
+    bill_on(call.x, call.chain_phase)
     before = hook_enter(call)
     call.error[0] = 0
     native_fill(call, &c)
     outcome = native_outcome(call, a.done(n.plugin.self, &c, a.arg, &got))
     hook_leave(call, before)
+    bill_off(call.x, call.chain_phase)
     fetch_drop(f)
     if outcome != OUTCOME_WAIT:
         hook_resume(call, outcome)

@@ -18,6 +18,7 @@ from libc.string cimport memcpy
 from pygw._core.check cimport likely, unlikely
 from pygw._core.fault cimport E_CORE_INTERNAL
 from pygw._core.filters.hook cimport hook_resume
+from pygw._core.bill cimport bill_off, bill_on
 from pygw._core.hooks cimport hook_enter, hook_leave, hook_log, runtime_register
 from pygw._core.limits cimport HOOK_ERROR_MAX, HOOK_LOG_LINES, PYTHON_STRAYS_MAX
 from pygw._core.runtimes.native_call cimport native_fill, pygw_call
@@ -93,11 +94,13 @@ cdef class Run(HookTask):
     cdef void step_begins(self) noexcept:
         self.entered = self.call != NULL
         if self.entered:
+            bill_on(self.call.x, self.call.chain_phase)
             self.before = hook_enter(self.call)
 
     cdef void step_ends(self) noexcept:
         if self.entered:
             hook_leave(self.call, self.before)
+            bill_off(self.call.x, self.call.chain_phase)
 
     cdef void ended(self) noexcept:
         global strays
@@ -317,7 +320,7 @@ def describe(code: bytes, file: str, config: object) -> dict[str, object]:
                                  f" {SIGNATURE.decode()} noexcept nogil")
     return {"phases": list(made.functions), "may_wait": made.may_wait, "config": config,
             "deadline_ms": made.deadline_ms or DEADLINE_MS, "on_error": made.on_error,
-            "body": made.body}
+            "body": made.body, "reads": made.reads, "writes": made.writes}
 
 
 cdef void* python_open(hooks_t* hooks, char* error, uint32_t size) noexcept nogil:

@@ -105,6 +105,16 @@ class Made:
         return self.shape.body
 
     @property
+    def reads(self) -> list[str] | None:
+        """As `deadline_ms`."""
+        return self.shape.reads
+
+    @property
+    def writes(self) -> list[str] | None:
+        """As `deadline_ms`."""
+        return self.shape.writes
+
+    @property
     def where(self) -> str:
         """How messages call it."""
         return self.code.where

@@ -34,6 +34,8 @@ class Shape:
     deadline_ms: int | None = None
     on_error: str | None = None
     body: str | None = None
+    reads: list[str] | None = None
+    writes: list[str] | None = None
 
     def close(self) -> None:
         """The code is needed no more: tells an instance that has a `close`."""
@@ -97,6 +99,8 @@ def _marked(shape: Shape, mark: Any, hook: str) -> Shape:
         raise ValueError(f"{hook}: log is async, but nothing waits for it: give a thread a copy()")
     if mark is not None:
         shape.deadline_ms, shape.on_error, shape.body = mark.deadline_ms, mark.on_error, mark.body
+        shape.reads = None if mark.reads is None else list(mark.reads)
+        shape.writes = None if mark.writes is None else list(mark.writes)
     return shape
 
 

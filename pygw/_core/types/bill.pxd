@@ -28,7 +28,7 @@ cdef enum bill_part:
 cdef enum:
     BILL_BUCKETS = 60         # two for each power of two, from 16 ns on: see bill_bucket
     BILL_TEXT = 64            # bytes of a name
-    BILL_LAYOUT = 0x70796701  # "pyg", then a number: raised when a struct here changes
+    BILL_LAYOUT = 0x70796702  # "pyg", then a number: raised when a struct here changes
     BILL_ROUTE = 6            # phase of a row that is of a whole route: PHASES
 
 # One filter in one phase on one route, or one route. The first two lines are what a run touches.
@@ -49,6 +49,8 @@ cdef struct bill_row_t:
     uint64_t wait_buckets[60] # BILL_BUCKETS
     uint64_t part_ns[9]       # PARTS: of a route
     uint64_t seed             # what the next `every` is made of
+    uint64_t last_ns          # the run that was timed last
+    uint64_t last_weight      # the runs that it stands for
     uint64_t key              # hash of what follows; 0 while the row is made
     uint8_t phase             # enum phase, or BILL_ROUTE
     uint8_t nth               # of several with the same names on one route
@@ -69,6 +71,15 @@ cdef struct bill_head_t:
     uint64_t lost             # filters of plans that had no row: they share the first
     uint64_t clock_ns         # what taking a time costs; off every time of a run
     uint64_t exact_until_ns   # written by readers: every exchange is timed until then; 0: none is
+
+# A WAIT of an exchange. The filter's code may go on meanwhile, again and again: that is no waiting.
+cdef struct pause_t:
+    uint64_t since_ns
+    uint64_t on_ns            # since when its code goes on
+    uint64_t ran_ns           # what it took before that
+    uint64_t first_ns         # what it had taken when it first waited
+    uint64_t weight           # runs that it stands for; 0: it is not timed
+    uint32_t depth            # of bill_on
 
 # What one exchange spent in one filter and phase.
 cdef struct bill_item_t:

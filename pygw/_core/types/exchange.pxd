@@ -5,7 +5,7 @@
 # Read next: ../exchange.pxd.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from pygw._core.types.bill cimport bill_head_t, bill_row_t, bill_t
+from pygw._core.types.bill cimport bill_head_t, bill_row_t, bill_t, pause_t
 from pygw._core.types.header cimport span_t, header_t
 from pygw._core.types.memory cimport arena_t, arena_chunk_t, slices_t, buffers_t
 from pygw._core.types.message cimport request_t, response_t
@@ -102,6 +102,7 @@ cdef struct chain_t:
 
 cdef struct route_t:
     span_t name                       # plan
+    span_t bill_name                  # plan: as rows of what filters cost name it: bills.pxd
     span_t path                       # plan: as the configuration writes it
     conditions_t* conditions          # plan; NULL: host and path are all it asks
     upstream_t* upstream              # plan; NULL when a filter of the chain answers
@@ -244,7 +245,7 @@ cdef struct exchange_t:
     void** slots                      # arena: one word for each filter, zeroed
     void* vars                        # arena: var_t of hook.pxd; what hooks keep here
     bill_t* bill                      # arena: where its time goes; NULL: it is not timed
-    uint64_t* since                   # arena: by phase, when its WAIT began; NULL: none did
+    pause_t* pauses                   # arena: by phase, of its WAIT; NULL: none was
     span_t* params                    # arena: what the path gave for route.param_names; NULL: none
     span_t reply_body                 # plan or arena: body of our own answer
     span_t request_id                 # arena or head: X-Request-ID

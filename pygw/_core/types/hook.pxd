@@ -97,14 +97,28 @@ cdef struct op_t:
     span_t name                       # arena
     span_t value                      # arena
 
+# Runs that wait for another of the same key, in the order in which they came.
+cdef struct line_t:
+    record_t* first                   # borrow(their calls, until they leave it)
+    record_t* last                    # borrow(their calls, until they leave it)
+    uint32_t count
+
 cdef struct record_t:
     op_t* first                       # arena
     op_t** last                       # arena
     uint32_t count
     uint32_t bytes                    # of names and values
     uint8_t broken                    # there was no room: nothing is kept
+    uint8_t ended                     # its run came to an end of its own
     uint64_t hash                     # of the key
     span_t key                        # arena
+    hook_call_t* call                 # borrow(filters/hook.pyx, while it leads or stands in a line)
+    record_t* next                    # borrow(cache, while it leads): others of its bucket
+    record_t** link                   # borrow(cache, while it leads): what points here; else NULL
+    line_t behind                     # those that wait for what it leads to
+    line_t* line                      # borrow(cache, while it stands there): where it stands
+    record_t* before                  # borrow(line, while it stands there)
+    record_t* after                   # borrow(line, while it stands there)
 
 # --- what a plan knows ----------------------------------------------------------------------------
 
@@ -283,8 +297,11 @@ cdef enum:
 # Decisions that a worker keeps: hook_cache.pxd.
 cdef struct hook_cache_t:
     blocks_t entries
-    blocks_t tables                   # one: where `buckets` lie
+    blocks_t tables                   # one: where `buckets` and `leads` lie
     void** buckets                    # own: cache_entry_t of hook_cache.pyx; NULL before the first
+    record_t** leads                  # borrow(buckets, for ever): runs that others wait for, by key
+    line_t woken                      # those that go on at once
+    timer_t wake                      # when they do
     void* newest                      # own: likewise, by their last use
     void* oldest                      # borrow(itself, while it is there)
     uint32_t count

@@ -33,16 +33,19 @@ def hook_problems(
         for key in ("reads", "writes"):
             yield from repeated((*place, key), (), items(hook.get(key)), "name", str)
         if isinstance(hook.get("cache"), Mapping):
-            yield from _cache_problems((*place, "cache"), hook["cache"], hook.get("reads"))
+            cached = (*place, "cache")
+            if kind == "native" and "reads" not in hook:  # others may declare what they read
+                yield (
+                    cached,
+                    "needs reads: what a hook may look at decides whether its key is whole",
+                )
+            yield from _cache_problems(cached, hook["cache"], hook.get("reads"))
 
 
 def _cache_problems(path: Path, cache: Mapping[str, Any], reads: object) -> Iterator[Finding]:
     key = cache.get("key")
-    if not isinstance(reads, Sequence) or isinstance(reads, str):
-        yield path, "needs reads: what a hook may look at decides whether its key is whole"
-        return
-    if not isinstance(key, str):
-        return
+    if not isinstance(reads, Sequence) or isinstance(reads, str) or not isinstance(key, str):
+        return  # what its code declares that it reads is known to the data plane only
     values = [name.lower() for name in values_in(key)]
     for read in reads:
         told = in_key(read) if isinstance(read, str) else ("",)

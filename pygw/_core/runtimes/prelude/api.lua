@@ -244,7 +244,8 @@ end
 -- --- files ---------------------------------------------------------------------------------------
 
 local PHASES = { "request", "request_body", "attempt", "response", "response_body", "log" }
-local KNOWN = { config = "table", init = "function", wait = "boolean" }
+local KNOWN =
+  { config = "table", init = "function", reads = "table", wait = "boolean", writes = "table" }
 for _, phase in pairs(PHASES) do KNOWN[phase] = "function" end
 
 local function wrong(file, phase, value)
@@ -273,7 +274,7 @@ local function parts_of(file, value)
     local expected = KNOWN[key]
     if not expected then
       error(file .. ": returns a table with '" .. tostring(key) ..
-        "': known are config, init, wait, " .. concat(PHASES, ", "), 0)
+        "': known are config, init, reads, wait, writes, " .. concat(PHASES, ", "), 0)
     end
     if type(member) ~= expected then
       error(file .. ": '" .. key .. "' must be a " .. expected .. ", not a " .. type(member), 0)
@@ -334,5 +335,6 @@ registry[6] = function(slot)
   for _, phase in ipairs(PHASES) do
     if parts[phase] then phases[#phases + 1] = phase end
   end
-  return json.encode { phases = phases, wait = parts.wait, config = parts.config or {} }
+  return json.encode { phases = phases, wait = parts.wait, config = parts.config or {},
+    reads = parts.reads, writes = parts.writes }
 end
