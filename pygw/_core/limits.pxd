@@ -12,7 +12,7 @@ cdef enum:
     SPARE_LARGE_BUFFERS = 12       # large ones: 3 MiB at most lie spare
     SPARE_BLOCKS = 1024            # structs of one kind kept for reuse
     # exchange
-    ARENA_INLINE = 768             # bytes of arena inside an exchange
+    ARENA_INLINE = 752             # bytes of arena inside an exchange
     ARENA_CHUNK = 4096             # smallest further chunk
     ARENA_MAX = 1048576            # bytes one exchange may take from its arena
     HEADERS_INLINE = 16            # headers that need no arena

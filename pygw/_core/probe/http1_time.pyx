@@ -38,7 +38,7 @@ cdef struct bench_t:
     arena_t arena
     pieces_t pieces
     header_t items[16]        # HEADERS_INLINE
-    char memory[768]          # ARENA_INLINE
+    char memory[752]          # ARENA_INLINE
 
 
 cdef half_t* bench_read(bench_t* b, const char* data, uint32_t size,

@@ -254,7 +254,7 @@ cdef struct exchange_t:
     arena_t arena
     header_t request_headers[16]      # HEADERS_INLINE
     header_t response_headers[16]
-    char inline_memory[768]          # ARENA_INLINE
+    char inline_memory[752]          # ARENA_INLINE
 
 # What an exchange may ask of the world. Filled by `worker`; filters and hooks that wait use it and
 # know no socket. Calls may answer before they return; none blocks.
