@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from pygw.config.expressions import compile_expression
+from pygw.config.load import check_object
+from pygw.explain.report import Explainer
+from pygw.explain.request import read_request
 from pygw.imports import Draft, ImportFailed
 from pygw.imports.draft import Place
 from pygw.imports.nginx import import_nginx
 from pygw.imports.nginx.access import ip_filter
 from pygw.imports.nginx.conditions import read_condition, whole
 from pygw.imports.nginx.patterns import Untranslatable, path_forms
+from pygw.imports.nginx.rules import ROUTES_MAX
 from pygw.imports.nginx.scope import read_bytes, read_ms
 from pygw.imports.nginx.servers import read_listen, read_names
 from pygw.imports.nginx.syntax import DEPTH_MAX, FILES_MAX, Directive, read_nginx
@@ -332,6 +338,9 @@ def test_what_guards_a_location_is_never_left_out_with_the_location_open(tmp_pat
         "access_by_lua_file a.lua;",
         "if ($blocked) { return 403; }",
         "if ($http_a ~ (?!x)) { return 444; }",
+        'if ($cookie_auth = "") { return 302 /login; }',
+        'if ($cookie_auth = "") { return https://login.example$request_uri; }',
+        'if ($cookie_auth = "") { rewrite ^ /login redirect; }',
     ):
         for text in (
             f"server {{ listen 80; {lock} location / {{ proxy_pass http://a; }} }}",
@@ -342,6 +351,97 @@ def test_what_guards_a_location_is_never_left_out_with_the_location_open(tmp_pat
             (route,) = draft.routes
             assert "upstream" not in route, lock
             assert route["middleware"][-1]["respond"]["status"] == 501
+
+
+def test_step_to_tls_that_is_not_carried_over_shuts_nothing(tmp_path: Path) -> None:
+    step = 'if ($scheme = "http") { return 301 https://$host$request_uri; }'
+    (tmp_path / "a.conf").write_text(
+        f"server {{ listen 80; location / {{ {step} proxy_pass http://a; }} }}"
+    )
+    (route,) = import_nginx(str(tmp_path / "a.conf")).routes
+    assert "upstream" in route
+
+
+CONDITIONS = {
+    "$remote_addr = 192.0.2.66": 451,
+    "$arg_x = 1": 452,
+    "$http_x_block = 1": 453,
+    "$request_method = POST": 454,
+}
+
+
+def asked(explainer: Explainer, holding: Sequence[str]) -> int:
+    """The status of a request for which these conditions hold, and no other."""
+    names = [one.split(" ")[0] for one in holding]
+    request = read_request(
+        "POST" if "$request_method" in names else "GET",
+        "http://a/?x=1" if "$arg_x" in names else "http://a/",
+        ["X-Block: 1"] if "$http_x_block" in names else [],
+        "192.0.2.66" if "$remote_addr" in names else "192.0.2.1",
+        "localhost",
+    )
+    status: int = explainer.report(request)["status"]
+    return status
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(CONDITIONS)))
+def test_first_condition_that_holds_decides_in_any_order(
+    order: tuple[str, ...], tmp_path: Path
+) -> None:
+    rules = "".join(f"if ({one}) {{ return {CONDITIONS[one]}; }}\n" for one in order)
+    (tmp_path / "a.conf").write_text(
+        f"server {{ listen 80; location / {{ {rules} return 418; }} }}"
+    )
+    explainer = Explainer(check_object(import_nginx(str(tmp_path / "a.conf")).data(), "test"))
+    try:
+        for size in range(len(order) + 1):
+            for holding in itertools.combinations(order, size):
+                first = CONDITIONS[holding[0]] if holding else 418
+                assert asked(explainer, holding) == first, holding
+    finally:
+        explainer.close()
+
+
+def test_routes_that_conditions_become_are_bounded(tmp_path: Path) -> None:
+    values = "".join(f"if ($arg_x = {n}) {{ return 403; }}\n" for n in range(ROUTES_MAX // 2))
+    last = "if ($http_beta = 1) { proxy_pass http://b; }"
+    text = f"server {{ listen 80; location / {{ {values} {last} proxy_pass http://a; }} }}"
+    told = remarks(tmp_path, text)
+    assert any(f"more than {ROUTES_MAX} routes" in one for one in told)
+
+
+def test_expressions_are_not_joined_across_another_answer(tmp_path: Path) -> None:
+    text = (
+        "server { listen 80; location / { if ($http_a ~ ^x) { proxy_pass http://b; }\n"
+        "if ($arg_q = 1) { return 403; }\n"
+        "if ($http_a ~ ^y) { proxy_pass http://b; } proxy_pass http://a; } }"
+    )
+    assert any("a.conf:3:" in one and "no order" in one for one in remarks(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("condition", "gap"),
+    [
+        ("$arg_debug = 1", "where debug comes twice, or where it is written in other case"),
+        ("$arg_debug", "where it is written in other case"),
+        ("$http_user_agent ~ ^evil", "where user-agent comes twice"),
+        ("$cookie_a = 1", "where cookie comes twice"),
+        ("$http_user_agent != good", None),
+        ("$http_x_a", None),
+        ("$remote_addr = 192.0.2.1", None),
+    ],
+)
+def test_refusal_by_a_value_that_several_values_escape_is_listed(
+    condition: str, gap: str | None, tmp_path: Path
+) -> None:
+    guard = f"if ({condition}) {{ return 403; }}"
+    for text in (
+        f"server {{ listen 80; {guard} location / {{ proxy_pass http://a; }} }}",
+        f"server {{ listen 80; location / {{ {guard} proxy_pass http://a; }} }}",
+    ):
+        lost = [one for one in remarks(tmp_path, text) if "it lets requests pass" in one]
+        assert len(lost) == (gap is not None)
+        assert all(f"pass {gap};" in one and "not carried over" in one for one in lost)
 
 
 def test_server_that_another_hides_is_told(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ _URL = re.compile(r"(?:https?|\$scheme)://")
 _BESIDE = {"return", "add_header", "default_type"}
 _OWN_QUERY = re.compile(r"(?:\$is_args|\$\{is_args\}|\?)(?:\$(?:args|query_string)|\$\{args\})\Z")
 _PAIR = re.compile(r"(?P<name>[^=&]+)=(?P<value>[^=&]*)\Z")
+_PLAIN = ("($scheme = http)", "($https = )", "($https != on)", "($scheme != https)")
 _SAME_ON_TLS = re.compile(r"https://[^/]+\$(?:request_uri|\{request_uri\})\Z")
 
 
@@ -78,6 +79,12 @@ def media_type(scope: Scope, path: str) -> str | None:
 def sends_to_tls(one: Directive) -> bool:
     """Whether it is the usual step from a plain port to the same place on a TLS port."""
     return len(one.args) == 2 and bool(_SAME_ON_TLS.match(one.args[1]))
+
+
+def asks_for_plain(one: Directive) -> bool:
+    """Whether an `if` asks for a connection without TLS."""
+    text = " ".join(" ".join(one.args).replace('"', " ").replace("'", " ").split())
+    return text.replace("( ", "(").replace(" )", ")") in _PLAIN
 
 
 @dataclass(frozen=True)
@@ -151,3 +158,22 @@ def keeps_out(block: Sequence[Directive]) -> bool:
         or inner.name == "deny"
         for inner in block
     )
+
+
+def guards(one: Directive) -> bool:
+    """Whether an `if` keeps requests from what stands behind it: it refuses them or, but for the
+    step to TLS, sends them elsewhere."""
+    block = one.block or ()
+    return keeps_out(block) or any(_sends_away(inner, one) for inner in block)
+
+
+def _sends_away(inner: Directive, around: Directive) -> bool:
+    if inner.name == "rewrite":
+        flags = {"redirect", "permanent"} & set(inner.args[2:])
+        return bool(flags) or any(_URL.match(goal) for goal in inner.args[1:2])
+    if inner.name != "return" or not inner.args:
+        return False
+    status = inner.args[0]
+    if status.isdigit() and int(status) not in REDIRECTS:
+        return False
+    return not (sends_to_tls(inner) and asks_for_plain(around))

@@ -31,6 +31,18 @@ class Condition:
     match: Json
     negated: bool = False
 
+    def passed_by(self) -> str | None:
+        """Where it does not hold though it does in nginx, which takes the first of several and
+        ignores the case of an argument's name; None: nowhere."""
+        if self.negated:
+            return None
+        for name, test in self.match.get("query", {}).items():
+            twice = "" if _is_presence(test) else f"where {name} comes twice, or "
+            return f"{twice}where it is written in other case"
+        for name, test in self.match.get("headers", {}).items():
+            return None if _is_presence(test) else f"where {name} comes twice"
+        return None
+
 
 def read_condition(one: Directive) -> Condition:
     """The condition of an `if`; the key `methods` or `host` stands alone."""
@@ -64,6 +76,10 @@ def read_condition(one: Directive) -> Condition:
     if value in ("", "^$"):
         return Condition(_test(name, {"present": negated}))
     return Condition(_test(name, value), negated)
+
+
+def _is_presence(test: Json | str) -> bool:
+    return isinstance(test, dict) and "present" in test
 
 
 def _test(name: str, test: Json | str) -> Json:

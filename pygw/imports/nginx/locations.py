@@ -16,7 +16,7 @@ from .. import shapes
 from ..draft import Draft, Json, Place
 from . import answers, proxy
 from .compression import gzip_of
-from .conditions import read_condition
+from .conditions import Condition, read_condition
 from .known import LOST, locks_of
 from .mirrors import mirrors_of
 from .patterns import PathForm, Untranslatable, path_forms, to_path
@@ -423,14 +423,21 @@ class Routes:
             else:
                 raise Untranslatable("only a return or a proxy_pass in it has a counterpart")
             rules.add(Rule(found, route, one.place))
+            self.remark_on_gap(one, found)
         except Untranslatable as error:
             self.lose_condition(one, error, rules)
         return methods
 
+    def remark_on_gap(self, one: Directive, found: Condition) -> None:
+        """A guard that is carried over but for requests that escape a route's conditions."""
+        gap = found.passed_by() if answers.guards(one) else None
+        if gap is not None:
+            self.draft.lose(one.place, f"{one}: it lets requests pass {gap}; in nginx it does not")
+
     def lose_condition(self, one: Directive, error: Exception, rules: Rules) -> None:
         """An `if` without a counterpart; what it would refuse is not served without it."""
         end = ""
-        if answers.keeps_out(one.block or ()):
+        if answers.guards(one):
             rules.shut = True
             end = f"; what it guards answers {shapes.UNSERVED}"
         self.draft.lose(one.place, f"{one}: {error}{end}")

@@ -18,6 +18,9 @@ from ..draft import Json, Place
 from .conditions import Condition
 from .patterns import Untranslatable
 
+ROUTES_MAX = 64
+"""Most routes that the conditions of one location may become: those that hold at once multiply."""
+
 Found = tuple[Json, Json, Place]
 """A match, what the route does, and where that stands."""
 
@@ -47,34 +50,76 @@ class Rules:
         """One more; Untranslatable when routes cannot keep its order with an earlier one."""
         for place, other in enumerate(self.rules):
             joined = _joined(other, rule)
-            if joined is not None:
-                self.rules[place] = joined
-                return
+            if joined is None:
+                continue
+            if any(between.route != rule.route for between in self.rules[place + 1 :]):
+                raise Untranslatable("it has no order with the conditions before it")
+            self.rules[place] = joined
+            return
+        if sum(1 for _ in Rules([*self.rules, rule]).spread({}, {}, rule.place)) > ROUTES_MAX:
+            raise Untranslatable(f"with those before it, it needs more than {ROUTES_MAX} routes")
         self.rules.append(rule)
 
     def spread(self, match: Json, route: Json, place: Place) -> Iterator[Found]:
-        """The routes that together do what the conditions and the route behind them do."""
+        """The routes that together do what the conditions and the route behind them do.
+
+        The first condition that holds decides in nginx, the heaviest match with us: a condition
+        that outweighs earlier ones comes with routes where both hold, which do what the earlier
+        one says.
+        """
         full = dict(match)
+        found: list[Found] = []  # of conditions that are not negated, so far
+        decided: set[str] = set()  # methods
         for rule in self.rules:
             own = rule.condition.match
             if rule.condition.negated:
                 yield dict(full), rule.route, rule.place
                 full = _merged(full, own)
                 continue
-            if "methods" not in own:
-                yield _merged(full, own), rule.route, rule.place
-                continue
-            allowed = full.get("methods", [])
-            taken = [one for one in own["methods"] if not allowed or one in allowed]
-            if taken:
-                yield full | {"methods": taken}, rule.route, rule.place
-            if allowed:
-                full["methods"] = [one for one in allowed if one not in taken]
+            held = _merged(full, own)
+            if "methods" in own:
+                allowed: list[str] = full.get("methods") or own["methods"]
+                taken = [one for one in own["methods"] if one in allowed and one not in decided]
+                if not taken:
+                    continue
+                held = full | {"methods": taken}
+                decided.update(taken)
+            fresh = [
+                (both, earlier[1], earlier[2])
+                for earlier in found
+                if _weight(held) > _weight(earlier[0])
+                and (both := _both(earlier[0], held)) is not None
+            ]
+            found += [*fresh, (held, rule.route, rule.place)]
+            if "methods" in own and "methods" in full:
+                full["methods"] = [one for one in full["methods"] if one not in decided]
                 if not full["methods"]:
+                    yield from found
                     return
+        yield from found
         if self.shut and "upstream" in route:
             route = {"middleware": [shapes.unserved("what guards this location")]}
         yield full, route, place
+
+
+def _weight(match: Json) -> tuple[bool, int, int, bool]:
+    """What routes of the same host and path are told apart by (docs/routing.md)."""
+    headers, query = len(match.get("headers", ())), len(match.get("query", ()))
+    return "methods" in match, headers, query, "client" in match
+
+
+def _both(one: Json, two: Json) -> Json | None:
+    """The match that holds where both do; None where they exclude each other."""
+    out = _merged(one, two)
+    if "methods" in one and "methods" in two:
+        out["methods"] = [name for name in one["methods"] if name in two["methods"]]
+        if not out["methods"]:
+            return None
+    for kind in ("headers", "query"):
+        tests, others = one.get(kind, {}), two.get(kind, {})
+        if any(name in others and others[name] != test for name, test in tests.items()):
+            return None
+    return out
 
 
 def _merged(match: Json, more: Json) -> Json:

@@ -24,7 +24,6 @@ from .syntax import Directive
 from .upstreams import Upstreams
 
 _FLAGS = ("default_server", "default", "ssl", "http2", "quic", "proxy_protocol")
-_PLAIN = ("($scheme = http)", "($https = )", "($https != on)", "($scheme != https)")
 _ALIASES = {"localhost": "127.0.0.1", "*": "0.0.0.0"}
 
 
@@ -210,7 +209,7 @@ class _Assembly:
         if answer is None:
             raise Untranslatable("only a return in it has a counterpart")
         inner = site.scope.inner(one.block)
-        if answers.sends_to_tls(answer) and _is_plain(one):
+        if answers.sends_to_tls(answer) and answers.asks_for_plain(one):
             inner.here("return", "add_header")
             self.draft.note(one.place, "clients are not sent on to the TLS port")
             return
@@ -223,6 +222,7 @@ class _Assembly:
             self.draft.note(one.place, "other methods get 405")
         else:
             routes.rules.add(Rule(found, routes.answer(answer, inner), one.place))
+            routes.remark_on_gap(one, found)
 
     def _host_answer(self, site: Site, host: str, one: Directive, answer: Directive) -> None:
         """`if ($host = name) { return ... }`: the name leaves the server for a route of its own."""
@@ -275,12 +275,6 @@ class _Assembly:
                 left.append(host)
         if left:
             self.draft.add_route(_at_hosts(route, [] if left == ["*"] else left), place)
-
-
-def _is_plain(one: Directive) -> bool:
-    """Whether an `if` asks for a connection without TLS."""
-    text = " ".join(" ".join(one.args).replace('"', " ").replace("'", " ").split())
-    return text.replace("( ", "(").replace(" )", ")") in _PLAIN
 
 
 def _at_hosts(route: Json, hosts: list[str]) -> Json:
