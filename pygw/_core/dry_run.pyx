@@ -28,6 +28,7 @@ from pygw._core.host cimport *
 from pygw._core.libs.sockets cimport addrinfo, sockaddr, sockaddr_in, AF_INET
 from pygw._core.libs.uv cimport uv_buf_t, UV_EOF
 from pygw._core.limits cimport DRY_ATTEMPTS_MAX, DRY_BYTES_MAX, DRY_TURNS_MAX
+from pygw._core.mirror cimport mirror_owns
 from pygw._core.resolver cimport name_t, resolver_answer
 from pygw._core.timer cimport wheel_advance
 from pygw._core.transport cimport transports_flush
@@ -69,7 +70,7 @@ class Ran(NamedTuple):
 
     `targets` are the attempts in order, each with its upstream's name and the target's URL; `sent`
     are the bytes that services got, `answer` those that the client got. `aside` names the upstreams
-    of what was sent beside the request, once a time: copies, and what hooks fetch. `lost` counts
+    that copies of the request went to, once a time; what hooks fetch is not in it. `lost` counts
     filters' calls that there was no room to record.
     """
 
@@ -115,7 +116,7 @@ cdef inline dry_t* dry_of(host_t* h) noexcept nogil:
 cdef void on_attempt(exchange_t* x) noexcept nogil:
     cdef dry_t* d = dry_of(x.host)
     if x.flags & XF_DETACHED:
-        if d.aside_count < DRY_ATTEMPTS_MAX:
+        if d.aside_count < DRY_ATTEMPTS_MAX and mirror_owns(x):
             d.aside[d.aside_count] = x.upstream.name
             d.aside_count += 1
     elif d.tried_count < DRY_ATTEMPTS_MAX:

@@ -54,5 +54,7 @@ cdef mirror_t* mirror_begin(const exchange_t* x, const mirror_conf_t* conf) noex
 cdef bint mirror_keep(mirror_t* m, const slices_t* body) noexcept nogil
 # The request is whole and x.request is its head: the copy leaves with the next turn of the loop.
 cdef void mirror_send(mirror_t* m, const exchange_t* x) noexcept nogil
+# Whether an exchange without a client is a copy; else a hook made it.
+cdef bint mirror_owns(const exchange_t* x) noexcept nogil
 # It is not sent; `counter` says why.
 cdef void mirror_drop(mirror_t* m, int counter) noexcept nogil

@@ -267,3 +267,7 @@ cdef detached_on_t on
 on.head = NULL
 on.body = NULL
 on.end = on_end
+
+
+cdef bint mirror_owns(const exchange_t* x) noexcept nogil:
+    return (<detached_t*>(<char*>x - <size_t>&(<detached_t*>NULL).x)).on == &on

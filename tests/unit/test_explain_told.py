@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pygw.config.load import Loaded, check_object
@@ -10,6 +11,7 @@ from pygw.explain.request import read_request
 from pygw.explain.routes import render_rows, rows_of
 from pygw.explain.text import render_report
 from pygw.plan import build_plan
+from tests.unit.lua_hooks import needs_lua
 
 Json = dict[str, Any]
 
@@ -69,3 +71,14 @@ def test_filter_that_is_off_keeps_its_place_among_those_that_are_told() -> None:
     told = render_report(report)
     assert " 1 maintenance  is off\n" in told
     assert "not reached: filter 2 answers before\n" in told
+
+
+@needs_lua
+def test_what_a_hook_fetches_is_no_copy(tmp_path: Path) -> None:
+    file = tmp_path / "ask.lua"
+    file.write_text('return function(req) gw.fetch("shadow") end\n')
+    hook = {"lua": {"file": str(file), "fetch": ["shadow"]}}
+    config = loaded(mirror=[{"to": "shadow", "body_max": "3B"}], middleware=[hook])
+    small, large = explained(config, b"abc"), explained(config, b"abcd")
+    assert [one["copied"] for one in small["upstream"]["mirrors"]] == [True]
+    assert [one["copied"] for one in large["upstream"]["mirrors"]] == [False]
