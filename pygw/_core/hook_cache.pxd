@@ -52,9 +52,9 @@ cdef outcome_t hook_cache_again(hook_call_t* call) noexcept nogil
 # A hook that is watched is about to write: 0, or HOST_MASKED. `number`: a side (fields), a status.
 cdef int hook_watch(hook_call_t* call, int what, uint32_t number, span_t name,
                     span_t value) noexcept nogil
-# What it decides is not kept.
+# What it decides is not kept. Only a call of a hook with `caching` has a record, or NULL, there.
 cdef inline void hook_unkept(hook_call_t* call) noexcept nogil:
-    if call.record != NULL:
+    if call.hook.caching != NULL and call.record != NULL:
         call.record.broken = True
 # A write that hook_watch let through came to nothing: what follows from that is not kept.
 cdef inline int hook_unwritten(hook_call_t* call, int error) noexcept nogil:
