@@ -37,7 +37,7 @@ from pygw._core.timer cimport wheel_advance, wheel_next_ms
 from pygw._core.transport cimport transports_flush
 from pygw._core.transport_memory cimport *
 from pygw._core.types.address cimport address_t, ADDRESS_UNIX
-from pygw._core.types.exchange cimport host_t, plan_t
+from pygw._core.types.exchange cimport plan_t
 from pygw._core.types.hook cimport hooks_t, RUNTIME_LUA
 from pygw._core.types.memory cimport buffers_t
 from pygw._core.types.transport cimport TF_READING
