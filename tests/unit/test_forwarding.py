@@ -97,7 +97,7 @@ SPOOFED = (
     (b"x-forwarded-for", b"6.6.6.7"),
     (b"X-Forwarded-Proto", b"https"),
     (b"X-Forwarded-Host", b"evil"),
-    (b"X-Forwarded-Port", b"666"),
+    (b"X-Forwarded-Port", b"evil666"),
     (b"X-Forwarded-Prefix", b"/evil"),
     (b"X-Real-IP", b"6.6.6.6"),
     (b"X_Forwarded_For", b"6.6.6.6"),
@@ -113,7 +113,6 @@ def test_an_untrusted_client_can_not_speak_of_its_way() -> None:
     everything = b" ".join(value for values in fields.values() for value in values)
     assert b"6.6.6" not in everything
     assert b"evil" not in everything
-    assert b"666" not in everything
     assert fields[b"x-forwarded-for"] == [b"192.0.2.7"]
     assert fields[b"x-forwarded-proto"] == [b"http"]
     assert fields[b"x-keep"] == [b"1"]

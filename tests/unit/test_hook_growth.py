@@ -39,4 +39,6 @@ def test_a_hook_leaves_nothing_behind(hook: str) -> None:
 
 def test_what_a_hook_keeps_is_growth() -> None:
     found = growth.growth(python(KEPT, "Hook"), REQUESTS)
+    if variant.NAME == "asan":  # its allocator, and Python's under it, tell no figures
+        pytest.skip("a sanitizer's allocator tells nothing of heap and objects")
     assert {"heap", "objects"} <= growth.grown(found).keys(), found
