@@ -32,7 +32,7 @@ _SLICE_NS = 100_000
 """The kernel's least. A thread that asks for less at a time interrupts one that asks for more."""
 
 _JOB_SLICE_NS = 200_000
-"""Longer than a loop's, and about what a job has between two rests."""
+"""Longer than a loop's, and no more than a job has until it gives way: that forfeits the rest."""
 
 _LOOP_FIRST_S = 0.005
 """A job aside begins so late that the loop has done what was at hand."""
