@@ -1,6 +1,6 @@
 # Owns: how much body goes in one turn through filters that compute (gzip), and whose turn is next.
 # Thread and GIL: one worker's loop; no GIL; no I/O.
-# Never does: run a chain (exchange does), or delay what a turn has room for.
+# Never does: run a chain (exchange does), or delay by more than a turn what a turn has room for.
 # Read next: exchange.pyx (exchange_pump_response).
 #
 # A filter that sets XF_STEPPED on an exchange gets its response body in steps of STEPS_ONE, and all
